@@ -1,0 +1,1 @@
+//! exogate-microsoft
