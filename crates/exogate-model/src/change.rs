@@ -1,0 +1,148 @@
+//! Changes: the difference between two states of one object.
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::Attributes;
+use crate::value::AttributeValue;
+
+/// What kind of object changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ObjectKind {
+    /// An account (its Entra side).
+    User,
+    /// A mailbox and its attributes.
+    Mailbox,
+    /// A group and its attributes.
+    Group,
+}
+
+impl ObjectKind {
+    /// The name used in the store and in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Mailbox => "mailbox",
+            Self::Group => "group",
+        }
+    }
+}
+
+/// How a difference was learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Learnt {
+    /// By a full aggregation.
+    Full,
+}
+
+/// One attribute before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributeChange {
+    /// Name of the attribute.
+    pub attribute: String,
+    /// Its value before, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<AttributeValue>,
+    /// Its value after, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<AttributeValue>,
+}
+
+/// What happened to the object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "camelCase")]
+pub enum Happened {
+    /// It is new.
+    Created,
+    /// Attributes differ.
+    Modified {
+        /// Each attribute that differs, in name order.
+        attributes: Vec<AttributeChange>,
+    },
+    /// It is gone.
+    Deleted,
+    /// Somebody was given a right on the mailbox.
+    Granted {
+        /// The right.
+        right: String,
+        /// The trustee as rendered.
+        trustee: String,
+        /// Object id of the user or group, where it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
+    },
+    /// Somebody lost a right on the mailbox.
+    Revoked {
+        /// The right.
+        right: String,
+        /// The trustee as rendered.
+        trustee: String,
+        /// Object id of the user or group, where it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
+    },
+    /// Somebody joined the group, or became an owner of it.
+    Joined {
+        /// `member` or `owner`.
+        role: String,
+        /// Object id of the one who joined.
+        member: String,
+    },
+    /// Somebody left the group, or is no longer an owner.
+    Left {
+        /// `member` or `owner`.
+        role: String,
+        /// Object id of the one who left.
+        member: String,
+    },
+}
+
+/// The attributes that differ, in name order.
+pub fn diff(before: &Attributes, after: &Attributes) -> Vec<AttributeChange> {
+    let mut changes: Vec<_> = before
+        .iter()
+        .filter(|(name, old)| after.get(*name) != Some(*old))
+        .map(|(name, old)| AttributeChange {
+            attribute: name.clone(),
+            before: Some(old.clone()),
+            after: after.get(name).cloned(),
+        })
+        .chain(after.iter().filter(|(name, _)| !before.contains_key(*name)).map(|(name, new)| {
+            AttributeChange { attribute: name.clone(), before: None, after: Some(new.clone()) }
+        }))
+        .collect();
+    changes.sort_by(|a, b| a.attribute.cmp(&b.attribute));
+    changes
+}
+
+/// `before` with `changes` applied: the inverse of [`diff`].
+pub fn apply(before: &Attributes, changes: &[AttributeChange]) -> Attributes {
+    let mut after = before.clone();
+    for change in changes {
+        match &change.after {
+            Some(value) => after.insert(change.attribute.clone(), value.clone()),
+            None => after.remove(&change.attribute),
+        };
+    }
+    after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn attributes() -> impl Strategy<Value = Attributes> {
+        proptest::collection::btree_map("[a-e]", "[a-c]{0,2}".prop_map(AttributeValue::Text), 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn applying_the_difference_gives_the_other_state(before in attributes(), after in attributes()) {
+            let changes = diff(&before, &after);
+            prop_assert_eq!(apply(&before, &changes), after.clone());
+            prop_assert_eq!(changes.is_empty(), before == after);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What a source is asked to do: its options, in the words of the reference where it has them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::group::GroupKind;
+use crate::mailbox::MailboxKind;
+
+/// The options of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SourceOptions {
+    /// Read and change mailboxes, rights on them and Exchange attributes ("Manage Exchange Online").
+    pub manage_exchange_online: bool,
+    /// Also aggregate distribution lists ("Aggregate All Groups").
+    pub aggregate_all_groups: bool,
+    /// Also aggregate Microsoft 365 groups ("Manage Office 365 Groups").
+    pub manage_microsoft_365_groups: bool,
+    /// Also aggregate `SendOnBehalf`, which the reference does not know.
+    pub send_on_behalf: bool,
+    /// The kinds of mailbox whose rights are entitlements.
+    pub entitlement_mailboxes: Vec<MailboxSelection>,
+    /// A run that would delete more than this percentage of the accounts, mailboxes or groups
+    /// known before stops and asks.
+    pub deletion_guard_percent: u8,
+}
+
+impl Default for SourceOptions {
+    fn default() -> Self {
+        Self {
+            manage_exchange_online: true,
+            aggregate_all_groups: false,
+            manage_microsoft_365_groups: false,
+            send_on_behalf: true,
+            entitlement_mailboxes: vec![MailboxSelection::Shared],
+            deletion_guard_percent: 10,
+        }
+    }
+}
+
+/// A kind of mailbox that can be chosen for entitlements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailboxSelection {
+    /// Shared mailboxes.
+    Shared,
+    /// Rooms.
+    Room,
+    /// Equipment.
+    Equipment,
+    /// People's own mailboxes: one call for each of them.
+    User,
+}
+
+impl SourceOptions {
+    /// Whether groups of this kind are aggregated.
+    pub fn aggregates(&self, kind: GroupKind) -> bool {
+        match kind {
+            GroupKind::Security | GroupKind::MailEnabledSecurity => true,
+            GroupKind::DistributionList => self.aggregate_all_groups,
+            GroupKind::DynamicDistribution => self.aggregate_all_groups && self.manage_exchange_online,
+            GroupKind::Microsoft365 => self.manage_microsoft_365_groups,
+        }
+    }
+
+    /// Whether rights on mailboxes of this kind are entitlements.
+    pub fn governs(&self, kind: &MailboxKind) -> bool {
+        let selection = match kind {
+            MailboxKind::Shared => MailboxSelection::Shared,
+            MailboxKind::Room => MailboxSelection::Room,
+            MailboxKind::Equipment => MailboxSelection::Equipment,
+            MailboxKind::User => MailboxSelection::User,
+            MailboxKind::Other(_) => return false,
+        };
+        self.entitlement_mailboxes.contains(&selection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn group_kinds_follow_the_reference() {
+        let aggregated = |options: &SourceOptions| {
+            [
+                GroupKind::Security,
+                GroupKind::MailEnabledSecurity,
+                GroupKind::DistributionList,
+                GroupKind::DynamicDistribution,
+                GroupKind::Microsoft365,
+            ]
+            .map(|kind| options.aggregates(kind))
+        };
+        let default = SourceOptions::default();
+        assert_eq!(aggregated(&default), [true, true, false, false, false]);
+        let all = SourceOptions { aggregate_all_groups: true, ..default.clone() };
+        assert_eq!(aggregated(&all), [true, true, true, true, false]);
+        let graph_alone = SourceOptions { manage_exchange_online: false, ..all.clone() };
+        assert_eq!(aggregated(&graph_alone), [true, true, true, false, false]);
+        assert_eq!(
+            aggregated(&SourceOptions { manage_microsoft_365_groups: true, ..default }),
+            [true, true, false, false, true]
+        );
+    }
+}
