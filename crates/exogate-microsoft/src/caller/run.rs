@@ -1,0 +1,2 @@
+//! The loop.
+pub struct Caller {}
