@@ -1,1 +1,6 @@
-//! exogate-engine
+//! What exogate does, without its wire and its face: aggregation, trustee resolution, effective
+//! access, and the views of accounts and groups.
+//!
+//! Never sees HTTP, never prints, never reads the environment or the clock.
+
+pub mod resolve;
