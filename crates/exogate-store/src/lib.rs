@@ -1,1 +1,29 @@
-//! exogate-store
+//! Durable state of exogate on SQLite: objects, memberships, grants, labels, runs with their
+//! checkpoints, and the feed of changes.
+//!
+//! One writer thread owns the only writing connection; a small pool of connections reads. Every
+//! function that touches the file is async and leaves the runtime's threads alone.
+//!
+//! Deliberately absent: any knowledge of how a tenant is read, of HTTP, of configuration files,
+//! and of how trustees are resolved (the engine decides that and hands the result in).
+
+mod batch;
+mod error;
+mod rows;
+mod run;
+mod source;
+mod store;
+
+pub use batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet, GrantRow, GrantSet};
+pub use error::StoreError;
+pub use rows::{
+    AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Found, GroupExchangeRow, GroupRecord,
+    GroupRef, GroupRow, HeldGrant, LabelMatch, MailboxRecord, MailboxRef, MailboxRow, MembershipRow,
+    ObjectName, Page, StoredGrant, UserRow,
+};
+pub use run::{
+    Candidate, CandidateKind, Finish, Forecast, Holder, MatchedBy, RunHandle, RunRecord, RunRequest,
+    RunState, StreamResult,
+};
+pub use source::SourceStore;
+pub use store::Store;

@@ -1,0 +1,148 @@
+//! What can go wrong with the store, each with its remedy.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+/// An error of the store.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The file was written by a newer version.
+    #[error(
+        "the store {} has schema version {found}, but this exogate knows versions up to {known}; use the \
+         newer exogate, or another store file",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Schema version of the file.
+        found: u32,
+        /// Newest schema version that this program knows.
+        known: u32,
+    },
+    /// A schema step in the file is not the one that this program has under that number.
+    #[error(
+        "the store {} was laid out by a different build: schema step {version} differs; use the exogate that \
+         made it, or another store file",
+        path.display()
+    )]
+    ForeignSchema {
+        /// The file.
+        path: PathBuf,
+        /// The step that differs.
+        version: u32,
+    },
+    /// The file is something else.
+    #[error(
+        "{} is not an exogate store; point `store` at another path, or move the file away",
+        path.display()
+    )]
+    NotAStore {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is damaged.
+    #[error(
+        "the store {} is damaged; restore it from a backup, or move it away and aggregate anew",
+        path.display()
+    )]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file or its folder cannot be opened or created.
+    #[error("cannot open the store {}; check that its folder exists and that you may write there", path.display())]
+    CannotOpen {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file cannot be written.
+    #[error(
+        "the store {} is read-only; give this user the right to write the file and its folder",
+        path.display()
+    )]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk is full.
+    #[error(
+        "the disk that holds the store {} is full; free some space and run again: what was stored is kept",
+        path.display()
+    )]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk failed.
+    #[error("the disk that holds the store {} failed; check it, then run again", path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// Another program holds the file.
+    #[error(
+        "the store {} is locked by another program; wait for it to end, or find it with `fuser`",
+        path.display()
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A run is under way on this source.
+    #[error(
+        "a run of source {source_name:?} is under way since {since} ({holder}); wait for it, or stop it and try \
+         again in some seconds"
+    )]
+    AlreadyRunning {
+        /// The source.
+        source_name: String,
+        /// When it began.
+        since: Timestamp,
+        /// Who runs it, on which host, under which process id.
+        holder: String,
+    },
+    /// Another process took the run over while this one was suspended.
+    #[error(
+        "this run of source {source_name:?} was taken over by another process, because it gave no sign of life \
+         for too long; what it had stored is kept"
+    )]
+    LeaseLost {
+        /// The source.
+        source_name: String,
+    },
+    /// The store was closed while work was waiting for it.
+    #[error("the store is closed; open it again")]
+    Closed,
+    /// Something in the store cannot be understood.
+    #[error(
+        "the store holds {what} that this exogate cannot read; it was changed by hand or by another program"
+    )]
+    Unreadable {
+        /// What it is.
+        what: String,
+        /// Why, where known.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// Anything else that SQLite reports.
+    #[error("the store {} failed; if it happens again, report it with the cause below", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+}
