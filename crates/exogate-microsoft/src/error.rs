@@ -196,6 +196,14 @@ impl WireError {
         self
     }
 
+    /// With the remedy of a certificate that is not trusted.
+    #[must_use]
+    pub(crate) fn with_untrusted_host(self) -> Self {
+        self.with_remedy(
+            "Give the authority that signed the host's certificate as ca_file, or exempt the host from TLS inspection.",
+        )
+    }
+
     /// Whether the same request may succeed later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
         match &self.kind {

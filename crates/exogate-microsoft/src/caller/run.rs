@@ -1,2 +1,356 @@
-//! The loop.
-pub struct Caller {}
+//! The loop itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use exogate_model::clock::Clock;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use tokio::time::Instant;
+
+use super::call::{CallSpec, Effect, Repeat, Verdict};
+use super::ids::{Ids, RandomIds};
+use super::observe::{CallEvent, CallObserver, CallStep, Silent};
+use crate::cloud::{Endpoints, Resource};
+use crate::error::{ErrorKind, WireError};
+use crate::governor::{Governor, Permit, Snapshot};
+use crate::settings::{RetrySettings, TenantSettings};
+use crate::signin::{AccessToken, SignIn, TokenCache, TokenHints};
+use crate::transport::{
+    ReqwestTransport, Sent, Transport, TransportError, TransportErrorKind, TransportSettings, TransportSetupError,
+    WireRequest, WireResponse,
+};
+
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+
+/// Makes calls to one tenant. Clones share connections, tokens and governors.
+#[derive(Clone)]
+pub struct Caller {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    tenant: String,
+    username: Option<String>,
+    endpoints: Endpoints,
+    transport: Arc<dyn Transport>,
+    tokens: TokenCache,
+    governors: [Governor; Resource::ALL.len()],
+    retry: RetrySettings,
+    ids: Arc<dyn Ids>,
+    observer: Arc<dyn CallObserver>,
+}
+
+impl Caller {
+    /// A caller over the network.
+    pub fn connect(settings: &TenantSettings, clock: Arc<dyn Clock>) -> Result<Self, TransportSetupError> {
+        let transport = ReqwestTransport::new(&TransportSettings::from(settings))?;
+        Ok(Self::new(settings, Arc::new(transport), clock, Arc::new(RandomIds), Arc::new(Silent)))
+    }
+
+    /// A caller over any transport.
+    pub fn new(
+        settings: &TenantSettings,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        observer: Arc<dyn CallObserver>,
+    ) -> Self {
+        let sign_in = SignIn::new(settings, Arc::clone(&transport), Arc::clone(&clock), Arc::clone(&ids));
+        let shared = Shared {
+            tenant: settings.tenant.clone(),
+            username: settings.credential.username().map(str::to_owned),
+            endpoints: settings.endpoints.clone(),
+            transport,
+            tokens: TokenCache::new(Arc::new(sign_in), clock),
+            governors: std::array::from_fn(|_| Governor::new(settings.governor)),
+            retry: settings.retry,
+            ids,
+            observer,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The same connections, tokens and governors, watched by `observer`.
+    #[must_use]
+    pub fn observed_by(&self, observer: Arc<dyn CallObserver>) -> Self {
+        let old = &self.shared;
+        let shared = Shared {
+            tenant: old.tenant.clone(),
+            username: old.username.clone(),
+            endpoints: old.endpoints.clone(),
+            transport: Arc::clone(&old.transport),
+            tokens: old.tokens.clone(),
+            governors: old.governors.clone(),
+            retry: old.retry,
+            ids: Arc::clone(&old.ids),
+            observer,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The tenant as configured: its id or a domain.
+    pub fn tenant(&self) -> &str {
+        &self.shared.tenant
+    }
+
+    /// The user who signs in, if it is a user.
+    pub fn username(&self) -> Option<&str> {
+        self.shared.username.as_deref()
+    }
+
+    /// Where the services are.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.shared.endpoints
+    }
+
+    /// Where ids come from.
+    pub fn ids(&self) -> &dyn Ids {
+        self.shared.ids.as_ref()
+    }
+
+    /// The gate before `resource`.
+    pub fn governor(&self, resource: Resource) -> &Governor {
+        match resource {
+            Resource::Graph => &self.shared.governors[0],
+            Resource::Exchange => &self.shared.governors[1],
+            Resource::Activity => &self.shared.governors[2],
+        }
+    }
+
+    /// What the gate before `resource` is doing.
+    pub fn snapshot(&self, resource: Resource) -> Snapshot {
+        self.governor(resource).snapshot()
+    }
+
+    /// Signs in to `resource` and shows what the token says, for people.
+    pub async fn sign_in(&self, resource: Resource) -> Result<TokenHints, WireError> {
+        Ok(TokenHints::of(&self.token(resource).await?))
+    }
+
+    /// Signs in anew, so that permissions granted since are in the token, and shows what it says.
+    pub async fn sign_in_again(&self, resource: Resource) -> Result<TokenHints, WireError> {
+        let old = self.token(resource).await?;
+        let name = self.resource_name(resource)?;
+        Ok(TokenHints::of(&self.shared.tokens.renew(name, &old, None).await?))
+    }
+
+    /// Makes one logical call.
+    pub async fn call(&self, spec: CallSpec<'_>) -> Result<WireResponse, WireError> {
+        let mut run = Run::new(self, spec);
+        match run.to_its_end().await {
+            Ok(response) => Ok(response),
+            Err(mut error) => {
+                error.attempts = run.attempt + 1;
+                run.tell(CallStep::Failed { error: &error });
+                Err(error)
+            }
+        }
+    }
+
+    fn resource_name(&self, resource: Resource) -> Result<&str, WireError> {
+        self.shared.endpoints.resource(resource).ok_or_else(|| {
+            WireError::new(ErrorKind::InvalidRequest, resource.service(), "sign-in")
+                .with_sentence("this cloud has no such service")
+                .with_remedy("Configure its address and token resource, or switch the feature off.")
+        })
+    }
+
+    async fn token(&self, resource: Resource) -> Result<AccessToken, WireError> {
+        self.shared.tokens.get(self.resource_name(resource)?).await
+    }
+}
+
+/// How an attempt ended, if not for good.
+enum Again {
+    /// The governor decides when.
+    WhenAllowed,
+    /// After a wait of our own.
+    After(WireError),
+    /// At once, with another token.
+    WithFreshToken,
+}
+
+/// One logical call under way.
+struct Run<'a> {
+    caller: &'a Caller,
+    spec: CallSpec<'a>,
+    id: HeaderValue,
+    begun: Instant,
+    attempt: u32,
+    faults: u32,
+    turned_away: bool,
+    /// A token that was refused, and the claims that were asked for.
+    refused: Option<(AccessToken, Option<String>)>,
+}
+
+impl<'a> Run<'a> {
+    fn new(caller: &'a Caller, spec: CallSpec<'a>) -> Self {
+        let id = caller.shared.ids.id().to_string();
+        Self {
+            caller,
+            spec,
+            // A UUID is always a valid header; the empty one is only there to avoid a panic.
+            id: HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("")),
+            begun: Instant::now(),
+            attempt: 0,
+            faults: 0,
+            turned_away: false,
+            refused: None,
+        }
+    }
+
+    async fn to_its_end(&mut self) -> Result<WireResponse, WireError> {
+        loop {
+            match self.attempt().await? {
+                Ok(response) => return Ok(response),
+                Err(Again::WhenAllowed | Again::WithFreshToken) => {}
+                Err(Again::After(error)) => {
+                    self.faults += 1;
+                    let wait = self.backoff().max(error.retry_after.unwrap_or_default());
+                    if self.faults >= self.caller.shared.retry.attempts || !self.within_budget(wait) {
+                        return Err(error);
+                    }
+                    self.tell(CallStep::Retrying { error: &error, wait });
+                    tokio::time::sleep(wait).await;
+                }
+            }
+            self.attempt += 1;
+        }
+    }
+
+    /// The outer error is final; the inner one says how to go on.
+    async fn attempt(&mut self) -> Result<Result<WireResponse, Again>, WireError> {
+        let permit = self.caller.governor(self.spec.resource).acquire(self.spec.priority, self.turned_away).await;
+        let token = match self.token().await {
+            Ok(token) => token,
+            Err(error) => {
+                drop(permit);
+                return if error.is_retryable() { Ok(Err(Again::After(error))) } else { Err(error) };
+            }
+        };
+        self.tell(CallStep::Sending);
+        let sent_at = Instant::now();
+        let answer = self.caller.shared.transport.send(self.request(&token)).await;
+        let latency = sent_at.elapsed();
+        let response = match answer {
+            Ok(response) => response,
+            Err(fault) => {
+                permit.failed();
+                return self.no_answer(&fault);
+            }
+        };
+        match self.spec.judge.judge(self.spec.what, &response) {
+            Verdict::Done => {
+                permit.ok(latency);
+                self.tell(CallStep::Done { latency, bytes: response.body.len() });
+                Ok(Ok(response))
+            }
+            Verdict::Failed(error) => {
+                // A refusal is an answer too: the service had room for it.
+                permit.ok(latency);
+                Err(error)
+            }
+            Verdict::Throttled { retry_after, error } => self.throttled(permit, retry_after, error),
+            Verdict::Transient { error, effect } => {
+                permit.failed();
+                if self.may_repeat(effect == Effect::None) { Ok(Err(Again::After(error))) } else { Err(lost(error)) }
+            }
+            Verdict::Unauthorized { claims, error } => {
+                permit.ok(latency);
+                if self.refused.is_some() {
+                    return Err(error);
+                }
+                self.tell(CallStep::SigningInAgain);
+                self.refused = Some((token, claims));
+                Ok(Err(Again::WithFreshToken))
+            }
+        }
+    }
+
+    fn throttled(
+        &mut self,
+        permit: Permit,
+        retry_after: Option<Duration>,
+        mut error: WireError,
+    ) -> Result<Result<WireResponse, Again>, WireError> {
+        permit.throttled(retry_after);
+        self.tell(CallStep::Throttled { retry_after });
+        self.turned_away = true;
+        if self.within_budget(retry_after.unwrap_or_default()) {
+            return Ok(Err(Again::WhenAllowed));
+        }
+        error.retry_after = retry_after;
+        Err(error)
+    }
+
+    fn no_answer(&self, fault: &TransportError) -> Result<Result<WireResponse, Again>, WireError> {
+        let error = fault_error(fault, self.spec.resource, self.spec.what);
+        let hopeless = match fault.kind {
+            // What is not trusted, resolved or well-formed now will not be in half a second.
+            TransportErrorKind::Tls | TransportErrorKind::Other | TransportErrorKind::TooLarge => true,
+            TransportErrorKind::Dns | TransportErrorKind::Unreachable => self.faults >= 2,
+            TransportErrorKind::Timeout | TransportErrorKind::Reset | TransportErrorKind::Garbled => false,
+        };
+        if !self.may_repeat(fault.sent == Sent::No) {
+            return Err(lost(error));
+        }
+        if hopeless { Err(error) } else { Ok(Err(Again::After(error))) }
+    }
+
+    async fn token(&self) -> Result<AccessToken, WireError> {
+        let name = self.caller.resource_name(self.spec.resource)?;
+        match &self.refused {
+            None => self.caller.shared.tokens.get(name).await,
+            Some((token, claims)) => self.caller.shared.tokens.renew(name, token, claims.as_deref()).await,
+        }
+    }
+
+    fn request(&self, token: &AccessToken) -> WireRequest {
+        let mut request = (self.spec.request)(self.attempt);
+        request.headers.insert(AUTHORIZATION, token.header());
+        request.headers.entry(CLIENT_REQUEST_ID).or_insert_with(|| self.id.clone());
+        request
+    }
+
+    fn may_repeat(&self, no_effect: bool) -> bool {
+        no_effect || self.spec.repeat == Repeat::Safe
+    }
+
+    fn within_budget(&self, wait: Duration) -> bool {
+        self.begun.elapsed().saturating_add(wait) <= self.caller.shared.retry.budget
+    }
+
+    /// Full jitter over a doubling wait, never below a quarter of it.
+    fn backoff(&self) -> Duration {
+        let RetrySettings { backoff, backoff_cap, .. } = self.caller.shared.retry;
+        let doublings = self.faults.saturating_sub(1).min(16);
+        let wait = backoff.saturating_mul(1 << doublings).min(backoff_cap);
+        wait.mul_f64(0.25 + 0.75 * self.caller.shared.ids.fraction().clamp(0.0, 1.0))
+    }
+
+    fn tell(&self, step: CallStep<'_>) {
+        let CallSpec { resource, what, .. } = self.spec;
+        self.caller.shared.observer.observe(&CallEvent { resource, what, attempt: self.attempt, step });
+    }
+}
+
+/// A fault of a request that may have had its effect.
+fn lost(mut error: WireError) -> WireError {
+    error.kind = ErrorKind::LostAnswer;
+    error
+}
+
+/// What a transport error means to the caller of `what`.
+fn fault_error(fault: &TransportError, resource: Resource, what: &str) -> WireError {
+    let kind = match fault.kind {
+        TransportErrorKind::Unreachable | TransportErrorKind::Dns | TransportErrorKind::Tls => ErrorKind::Unreachable,
+        TransportErrorKind::Timeout | TransportErrorKind::Reset => ErrorKind::Transient,
+        TransportErrorKind::TooLarge | TransportErrorKind::Garbled | TransportErrorKind::Other => ErrorKind::Protocol,
+    };
+    let error = WireError::new(kind, resource.service(), what).with_message(fault.to_string());
+    match fault.kind {
+        TransportErrorKind::Tls => error.with_untrusted_host(),
+        TransportErrorKind::Dns => error.with_remedy("Check the host's name, the cloud setting and the DNS server."),
+        _ => error,
+    }
+}

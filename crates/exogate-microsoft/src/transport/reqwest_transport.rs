@@ -93,7 +93,7 @@ impl ReqwestTransport {
         if let Some(proxy) = &settings.proxy {
             let with_proxy = reqwest::Proxy::all(proxy.clone())
                 .map_err(|error| TransportSetupError::Proxy(proxy.clone(), error))?
-                .no_proxy(reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1,169.254.169.254"));
+                .no_proxy(reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1,169.254.0.0/16"));
             builder = builder.proxy(with_proxy);
         }
         let client = builder.build().map_err(TransportSetupError::Client)?;
