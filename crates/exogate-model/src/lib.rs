@@ -12,6 +12,8 @@ pub mod grant;
 pub mod group;
 pub mod mailbox;
 pub mod nearest;
+pub mod plan;
+pub mod policy;
 pub mod right;
 pub mod schema;
 pub mod source;
