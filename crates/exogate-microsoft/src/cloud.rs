@@ -171,7 +171,9 @@ pub enum CloudError {
     #[error("'{0}' is not a cloud; use public, gcc-high, dod, china or custom")]
     Unknown(String),
     /// A custom cloud without one of its addresses.
-    #[error("the custom cloud has no '{0}' address; give every address, or choose public, gcc-high, dod or china")]
+    #[error(
+        "the custom cloud has no '{0}' address; give every address, or choose public, gcc-high, dod or china"
+    )]
     Missing(&'static str),
     /// An address that is not an `https` origin.
     #[error("the '{which}' address '{url}' must be https:// with a host and without a query or user name")]

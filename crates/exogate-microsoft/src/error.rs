@@ -207,7 +207,9 @@ impl WireError {
     /// Whether the same request may succeed later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
         match &self.kind {
-            ErrorKind::Throttled | ErrorKind::Transient | ErrorKind::Unreachable | ErrorKind::LostAnswer => true,
+            ErrorKind::Throttled | ErrorKind::Transient | ErrorKind::Unreachable | ErrorKind::LostAnswer => {
+                true
+            }
             ErrorKind::SignIn(aad) => aad.is_transient(),
             _ => false,
         }
@@ -251,10 +253,16 @@ impl WireError {
                     "Give the application an Exchange role that includes this cmdlet (Exchange Recipient Administrator \
                      suffices for most); a new role takes up to an hour to be seen."
                 }
-                Service::Activity => "Grant ActivityFeed.Read on the Office 365 Management APIs with admin consent.",
-                _ => "Grant the missing application permission with admin consent; it can take some minutes to be seen.",
+                Service::Activity => {
+                    "Grant ActivityFeed.Read on the Office 365 Management APIs with admin consent."
+                }
+                _ => {
+                    "Grant the missing application permission with admin consent; it can take some minutes to be seen."
+                }
             },
-            ErrorKind::NotFound => "Check the identity; an object created a moment ago can take minutes to be visible.",
+            ErrorKind::NotFound => {
+                "Check the identity; an object created a moment ago can take minutes to be visible."
+            }
             ErrorKind::Ambiguous => "Use the object id or the primary address instead of a name.",
             ErrorKind::AlreadyExists => "Choose another name or alias, or adopt the object that exists.",
             ErrorKind::AlreadyMember | ErrorKind::NotMember => "Nothing needs to be done.",
@@ -262,9 +270,13 @@ impl WireError {
                 "Send the request with BypassSecurityGroupManagerCheck (option enableByPassSecurityManagerCheck) and \
                  give the application the Role Management role."
             }
-            ErrorKind::DirectorySynced => "Change the object in the on-premises directory; it will be synchronised.",
+            ErrorKind::DirectorySynced => {
+                "Change the object in the on-premises directory; it will be synchronised."
+            }
             ErrorKind::AddressInUse => "Choose another address, or remove it from the object that has it.",
-            ErrorKind::LimitReached => "Remove entries that are not needed, or grant to a group instead of to users.",
+            ErrorKind::LimitReached => {
+                "Remove entries that are not needed, or grant to a group instead of to users."
+            }
             ErrorKind::InvalidRequest => {
                 "Check names and values; Exchange reports a parameter the role does not include as an unknown one."
             }
@@ -277,7 +289,9 @@ impl WireError {
             ErrorKind::NotMicrosoft => {
                 "Allow the host to be reached without an intercepting proxy, or configure the proxy and its CA file."
             }
-            ErrorKind::LostAnswer => "Read the object to see whether the request took effect before repeating it.",
+            ErrorKind::LostAnswer => {
+                "Read the object to see whether the request took effect before repeating it."
+            }
             ErrorKind::WrongHost => "Check the configured hosts; a link to another host is never followed.",
             ErrorKind::Protocol => "Report this answer; the service may have changed its format.",
         }

@@ -85,6 +85,10 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(15), answer: Duration::from_secs(120), chunk: Duration::from_secs(60) }
+        Self {
+            connect: Duration::from_secs(15),
+            answer: Duration::from_secs(120),
+            chunk: Duration::from_secs(60),
+        }
     }
 }

@@ -16,8 +16,8 @@ use crate::governor::{Governor, Permit, Snapshot};
 use crate::settings::{RetrySettings, TenantSettings};
 use crate::signin::{AccessToken, SignIn, TokenCache, TokenHints};
 use crate::transport::{
-    ReqwestTransport, Sent, Transport, TransportError, TransportErrorKind, TransportSettings, TransportSetupError,
-    WireRequest, WireResponse,
+    ReqwestTransport, Sent, Transport, TransportError, TransportErrorKind, TransportSettings,
+    TransportSetupError, WireRequest, WireResponse,
 };
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
@@ -220,7 +220,8 @@ impl<'a> Run<'a> {
 
     /// The outer error is final; the inner one says how to go on.
     async fn attempt(&mut self) -> Result<Result<WireResponse, Again>, WireError> {
-        let permit = self.caller.governor(self.spec.resource).acquire(self.spec.priority, self.turned_away).await;
+        let permit =
+            self.caller.governor(self.spec.resource).acquire(self.spec.priority, self.turned_away).await;
         let token = match self.token().await {
             Ok(token) => token,
             Err(error) => {
@@ -253,7 +254,11 @@ impl<'a> Run<'a> {
             Verdict::Throttled { retry_after, error } => self.throttled(permit, retry_after, error),
             Verdict::Transient { error, effect } => {
                 permit.failed();
-                if self.may_repeat(effect == Effect::None) { Ok(Err(Again::After(error))) } else { Err(lost(error)) }
+                if self.may_repeat(effect == Effect::None) {
+                    Ok(Err(Again::After(error)))
+                } else {
+                    Err(lost(error))
+                }
             }
             Verdict::Unauthorized { claims, error } => {
                 permit.ok(latency);
@@ -343,14 +348,20 @@ fn lost(mut error: WireError) -> WireError {
 /// What a transport error means to the caller of `what`.
 fn fault_error(fault: &TransportError, resource: Resource, what: &str) -> WireError {
     let kind = match fault.kind {
-        TransportErrorKind::Unreachable | TransportErrorKind::Dns | TransportErrorKind::Tls => ErrorKind::Unreachable,
+        TransportErrorKind::Unreachable | TransportErrorKind::Dns | TransportErrorKind::Tls => {
+            ErrorKind::Unreachable
+        }
         TransportErrorKind::Timeout | TransportErrorKind::Reset => ErrorKind::Transient,
-        TransportErrorKind::TooLarge | TransportErrorKind::Garbled | TransportErrorKind::Other => ErrorKind::Protocol,
+        TransportErrorKind::TooLarge | TransportErrorKind::Garbled | TransportErrorKind::Other => {
+            ErrorKind::Protocol
+        }
     };
     let error = WireError::new(kind, resource.service(), what).with_message(fault.to_string());
     match fault.kind {
         TransportErrorKind::Tls => error.with_untrusted_host(),
-        TransportErrorKind::Dns => error.with_remedy("Check the host's name, the cloud setting and the DNS server."),
+        TransportErrorKind::Dns => {
+            error.with_remedy("Check the host's name, the cloud setting and the DNS server.")
+        }
         _ => error,
     }
 }

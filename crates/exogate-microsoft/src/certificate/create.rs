@@ -45,7 +45,8 @@ pub fn create_self_signed(
     }
     let begins = u64::try_from(now.as_second()).map_err(|_| cannot("this machine's clock is wrong"))?;
 
-    let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, key_bits).map_err(|_| cannot("no key could be made"))?;
+    let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, key_bits)
+        .map_err(|_| cannot("no key could be made"))?;
     let key_der = key.to_pkcs8_der().map_err(|_| cannot("the key could not be encoded"))?.to_bytes();
     let pem_key = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| cannot("the key could not be encoded"))?;
 

@@ -41,7 +41,9 @@ pub enum CertificateError {
     #[error("the file is not a PFX (PKCS#12) file; a PEM file begins with -----BEGIN, a .cer holds no key")]
     NotPfx,
     /// A PFX made in a way that is not supported.
-    #[error("the PFX file uses an encryption that is not supported ({0}); export it again with AES256-SHA256")]
+    #[error(
+        "the PFX file uses an encryption that is not supported ({0}); export it again with AES256-SHA256"
+    )]
     UnsupportedPfx(String),
     /// No certificate.
     #[error("the file holds no certificate; export the certificate together with its key")]
@@ -50,13 +52,19 @@ pub enum CertificateError {
     #[error("the file holds no private key; export the certificate with its private key (a .cer has none)")]
     NoKey,
     /// A PEM key under a password.
-    #[error("the private key is encrypted; use a PFX file, or decrypt the key with: openssl pkcs8 -in KEY -out NEWKEY")]
+    #[error(
+        "the private key is encrypted; use a PFX file, or decrypt the key with: openssl pkcs8 -in KEY -out NEWKEY"
+    )]
     EncryptedKey,
     /// Key and certificate are not a pair.
-    #[error("the private key does not belong to the certificate of '{0}'; give the two that were made together")]
+    #[error(
+        "the private key does not belong to the certificate of '{0}'; give the two that were made together"
+    )]
     NotAPair(String),
     /// Not RSA.
-    #[error("the key is not an RSA key; Microsoft Entra accepts only RSA for applications, so make a new certificate")]
+    #[error(
+        "the key is not an RSA key; Microsoft Entra accepts only RSA for applications, so make a new certificate"
+    )]
     NotRsa,
     /// An RSA key that cannot be used.
     #[error("the RSA key cannot be used ({0}); use one of 2048 to 4096 bits")]

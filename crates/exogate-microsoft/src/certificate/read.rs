@@ -16,7 +16,8 @@ use super::{CertificateError, ClientCertificate, Inner};
 impl ClientCertificate {
     /// Reads a PFX (PKCS#12) file.
     pub fn from_pfx(bytes: &[u8], password: &str) -> Result<Self, CertificateError> {
-        let archive = Pkcs12Archive::from_pkcs12(bytes, password).map_err(|error| pfx_error(&error, bytes))?;
+        let archive =
+            Pkcs12Archive::from_pkcs12(bytes, password).map_err(|error| pfx_error(&error, bytes))?;
         let key = archive.keys.first().ok_or(CertificateError::NoKey)?;
         let certificates: Vec<&[u8]> = archive.certs.iter().map(|bag| bag.cert.as_der()).collect();
         pair(&certificates, || rsa_key(key.key.as_der(), Encoding::Pkcs8))
@@ -54,7 +55,8 @@ fn pair(
     let key = key()?;
     let mut seen_rsa = false;
     for &der in certificates {
-        let (_, certificate) = X509Certificate::from_der(der).map_err(|_| CertificateError::BadCertificate)?;
+        let (_, certificate) =
+            X509Certificate::from_der(der).map_err(|_| CertificateError::BadCertificate)?;
         if !matches!(certificate.public_key().parsed(), Ok(PublicKey::RSA(_))) {
             continue;
         }
@@ -72,7 +74,11 @@ fn pair(
             return Ok(ClientCertificate { inner: Arc::new(inner) });
         }
     }
-    if seen_rsa { Err(CertificateError::NotAPair(leaf.subject().to_string())) } else { Err(CertificateError::NotRsa) }
+    if seen_rsa {
+        Err(CertificateError::NotAPair(leaf.subject().to_string()))
+    } else {
+        Err(CertificateError::NotRsa)
+    }
 }
 
 fn rsa_key(der: &[u8], encoding: Encoding) -> Result<RsaKeyPair, CertificateError> {
@@ -92,10 +98,12 @@ fn pfx_error(error: &PfxError, bytes: &[u8]) -> CertificateError {
         return CertificateError::NotPfx;
     }
     match error {
-        PfxError::MacError(_) | PfxError::UnpadError | PfxError::Pkcs5Error(_) => CertificateError::WrongPassword,
-        PfxError::UnsupportedEncryptionScheme | PfxError::UnsupportedMacAlgorithm | PfxError::InvalidParameters => {
-            CertificateError::UnsupportedPfx(error.to_string())
+        PfxError::MacError(_) | PfxError::UnpadError | PfxError::Pkcs5Error(_) => {
+            CertificateError::WrongPassword
         }
+        PfxError::UnsupportedEncryptionScheme
+        | PfxError::UnsupportedMacAlgorithm
+        | PfxError::InvalidParameters => CertificateError::UnsupportedPfx(error.to_string()),
         PfxError::InvalidPrivateKey => CertificateError::NoKey,
         _ => CertificateError::NotPfx,
     }

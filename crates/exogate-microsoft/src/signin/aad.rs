@@ -52,7 +52,14 @@ impl AadError {
         {
             let description = error_description.unwrap_or_default();
             let code = error_codes.first().copied().or_else(|| code_in(&description)).unwrap_or(0);
-            return Some(Self { code, error, suberror, description: words_of(&description), status, trace_id });
+            return Some(Self {
+                code,
+                error,
+                suberror,
+                description: words_of(&description),
+                status,
+                trace_id,
+            });
         }
         let AppServiceBody { message } = serde_json::from_slice(body).ok()?;
         Some(Self {
@@ -84,7 +91,9 @@ impl AadError {
             50012 => "the sign-in assertion was rejected: wrong audience or signature",
             7000215 => "the client secret is wrong",
             7000222 => "the client secret has expired",
-            7000216 | 7000218 => "the application must prove itself with a certificate or a secret, and the request had none",
+            7000216 | 7000218 => {
+                "the application must prove itself with a certificate or a secret, and the request had none"
+            }
             700025 => "the application is a public client and must not send a secret or certificate",
             7000112 => "the application is disabled in this tenant",
             700016 => "the tenant does not know the application",
@@ -100,7 +109,9 @@ impl AadError {
             50055 => "the user's password has expired",
             50056 => "the user has no password in this directory",
             50057 => "the user's account is disabled",
-            50076 | 50079 => "the user must pass multi-factor authentication, which a password sign-in cannot",
+            50076 | 50079 => {
+                "the user must pass multi-factor authentication, which a password sign-in cannot"
+            }
             53003 => "a Conditional Access policy blocks the sign-in",
             50196 => "the tenant stopped a loop of identical sign-ins",
             90033 | 90024 => "the sign-in service is temporarily unavailable",
@@ -110,7 +121,9 @@ impl AadError {
             70021 | 700211 | 700213 | 7002137 | 7002138 | 700229 => {
                 "no federated credential of the application matches the presented token"
             }
-            700021 | 700023 => "the sign-in assertion does not name the application as its issuer and subject",
+            700021 | 700023 => {
+                "the sign-in assertion does not name the application as its issuer and subject"
+            }
             _ => "",
         };
         let own = if own.is_empty() { self.default_sentence() } else { own };
@@ -141,20 +154,28 @@ impl AadError {
             7000216 | 7000218 => {
                 "Configure a certificate or a secret; for a password sign-in, allow public client flows on the app."
             }
-            700025 => "Remove the secret or certificate from the configuration, or make the app a confidential client.",
-            7000112 => "Enable the application under Enterprise applications > Properties > Enabled for sign-in.",
+            700025 => {
+                "Remove the secret or certificate from the configuration, or make the app a confidential client."
+            }
+            7000112 => {
+                "Enable the application under Enterprise applications > Properties > Enabled for sign-in."
+            }
             700016 => {
                 "Check client id and tenant; if both are right, have an administrator consent to the application there."
             }
             90002 => "Check the tenant id and the cloud (public, gcc-high, dod, china).",
             900023 => "Use the tenant's id (a GUID) or one of its verified domains.",
             900144 => "Check client id and credential in the configuration.",
-            70011 | 1002012 => "Choose the cloud of the tenant; a custom host may need its token resource set as well.",
+            70011 | 1002012 => {
+                "Choose the cloud of the tenant; a custom host may need its token resource set as well."
+            }
             500011 | 50001 => {
                 "Check the cloud; if it is right, the tenant has no service principal for the service (no licence?)."
             }
             65001 => "Have an administrator grant consent under API permissions > Grant admin consent.",
-            50126 | 50034 | 50056 => "Check user name and password; federated and guest users cannot sign in this way.",
+            50126 | 50034 | 50056 => {
+                "Check user name and password; federated and guest users cannot sign in this way."
+            }
             50053 => "Wait for the lockout to end, or let an administrator unblock the user or the address.",
             50055 => "Set a new password for the user.",
             50057 => "Enable the account, or use another one.",
@@ -176,16 +197,22 @@ impl AadError {
             _ => match self.error.as_str() {
                 "invalid_client" => "Check client id, certificate or secret, and the tenant.",
                 "invalid_scope" | "invalid_resource" => "Check the configured cloud and hosts.",
-                "unauthorized_client" => "Check client id and tenant, and that the application is enabled and consented to.",
+                "unauthorized_client" => {
+                    "Check client id and tenant, and that the application is enabled and consented to."
+                }
                 "invalid_grant" | "interaction_required" => "Check the user, or use a certificate instead.",
                 _ if self.is_transient() => "Try again in some minutes.",
-                _ => "Look the AADSTS number up at https://login.microsoftonline.com/error, and check the app's sign-in log.",
+                _ => {
+                    "Look the AADSTS number up at https://login.microsoftonline.com/error, and check the app's sign-in log."
+                }
             },
         }
     }
 
     fn is_managed_identity(&self) -> bool {
-        self.error == "managed_identity" || self.error == "unknown_source" || self.description == "Identity not found"
+        self.error == "managed_identity"
+            || self.error == "unknown_source"
+            || self.description == "Identity not found"
     }
 
     fn default_sentence(&self) -> &'static str {

@@ -44,11 +44,21 @@ pub(crate) fn assertion(
 ) -> Result<String, CertificateError> {
     let (x5t, x5t_s256) = (certificate.x5t(), certificate.x5t_s256());
     let header = match algorithm {
-        AssertionAlgorithm::Ps256 => Header { alg: "PS256", typ: "JWT", x5t_s256: Some(&x5t_s256), x5t: None },
+        AssertionAlgorithm::Ps256 => {
+            Header { alg: "PS256", typ: "JWT", x5t_s256: Some(&x5t_s256), x5t: None }
+        }
         AssertionAlgorithm::Rs256 => Header { alg: "RS256", typ: "JWT", x5t_s256: None, x5t: Some(&x5t) },
     };
     let iat = now.as_second();
-    let claims = Claims { aud: audience, iss: client_id, sub: client_id, jti, iat, nbf: iat, exp: iat + LIFETIME_SECONDS };
+    let claims = Claims {
+        aud: audience,
+        iss: client_id,
+        sub: client_id,
+        jti,
+        iat,
+        nbf: iat,
+        exp: iat + LIFETIME_SECONDS,
+    };
     let mut jwt = format!("{}.{}", encoded(&header), encoded(&claims));
     let signature = match algorithm {
         AssertionAlgorithm::Ps256 => certificate.sign_pss(jwt.as_bytes())?,

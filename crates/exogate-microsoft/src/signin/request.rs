@@ -91,7 +91,12 @@ impl SignIn {
         Self { credential: settings.credential.clone(), token_endpoint, transport, clock, ids }
     }
 
-    fn request(&self, resource: &str, claims: Option<&str>, now: Timestamp) -> Result<WireRequest, CertificateError> {
+    fn request(
+        &self,
+        resource: &str,
+        claims: Option<&str>,
+        now: Timestamp,
+    ) -> Result<WireRequest, CertificateError> {
         let scope = format!("{resource}/.default");
         let mut form = form_urlencoded::Serializer::new(String::new());
         match &self.credential {
@@ -128,7 +133,10 @@ impl SignIn {
                 let jwt = assertion(certificate, *algorithm, client_id, audience, self.ids.id(), now)?;
                 form.append_pair("client_id", client_id)
                     .append_pair("scope", &scope)
-                    .append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+                    .append_pair(
+                        "client_assertion_type",
+                        "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                    )
                     .append_pair("client_assertion", &jwt)
                     .append_pair("grant_type", "client_credentials");
             }
@@ -147,9 +155,10 @@ impl SignIn {
             }
         }
         form.extend_pairs(claims.map(|claims| ("claims", claims)));
-        let mut request = WireRequest::json(Method::POST, self.token_endpoint.clone(), Bytes::from(form.finish()))
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
-            .answer_timeout(TOKEN_TIMEOUT);
+        let mut request =
+            WireRequest::json(Method::POST, self.token_endpoint.clone(), Bytes::from(form.finish()))
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
+                .answer_timeout(TOKEN_TIMEOUT);
         if let Ok(id) = HeaderValue::from_str(&self.ids.id().to_string()) {
             request.headers.insert(CLIENT_REQUEST_ID, id);
         }
@@ -187,8 +196,9 @@ fn understood(what: &str, response: &WireResponse, now: Timestamp) -> Result<Acc
         // A token so short-lived that there is no early is used for half of its life.
         let renew_in = granted.refresh_in.unwrap_or((lifetime - EARLY).max(lifetime / 2)).clamp(0, lifetime);
         let at = |seconds| now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(now);
-        return AccessToken::new(&granted.access_token, at(lifetime), at(renew_in))
-            .ok_or_else(|| about(ErrorKind::Protocol).with_sentence("the token holds characters that no header can carry"));
+        return AccessToken::new(&granted.access_token, at(lifetime), at(renew_in)).ok_or_else(|| {
+            about(ErrorKind::Protocol).with_sentence("the token holds characters that no header can carry")
+        });
     }
     if let Some(aad) = AadError::parse(response.status.as_u16(), &response.body) {
         let (code, words) = (aad.code, aad.description.clone());
@@ -215,13 +225,17 @@ fn unusable(what: &str, error: &CertificateError) -> WireError {
     };
     WireError::new(ErrorKind::SignIn(aad), Service::SignIn, what)
         .with_sentence(error.to_string())
-        .with_remedy("Make a new certificate, upload its .cer to the app registration, and configure the new file.")
+        .with_remedy(
+            "Make a new certificate, upload its .cer to the app registration, and configure the new file.",
+        )
 }
 
 fn no_answer(what: &str, fault: &TransportError) -> WireError {
     // A sign-in may always be repeated, so it does not matter whether it was sent.
     let kind = match (fault.sent, fault.kind) {
-        (_, TransportErrorKind::Tls | TransportErrorKind::Other | TransportErrorKind::Garbled) => ErrorKind::Protocol,
+        (_, TransportErrorKind::Tls | TransportErrorKind::Other | TransportErrorKind::Garbled) => {
+            ErrorKind::Protocol
+        }
         (Sent::No, _) => ErrorKind::Unreachable,
         (Sent::Maybe, _) => ErrorKind::Transient,
     };

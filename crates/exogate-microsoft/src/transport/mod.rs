@@ -98,7 +98,8 @@ impl WireResponse {
     pub fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         if let Ok(seconds) = text.parse::<f64>() {
-            return (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(86_400.0)));
+            return (seconds.is_finite() && seconds >= 0.0)
+                .then(|| Duration::from_secs_f64(seconds.min(86_400.0)));
         }
         let until = http_date(text)?;
         let from = http_date(self.header(DATE.as_str())?)?;
@@ -112,7 +113,8 @@ impl WireResponse {
 
     /// Whether the body is a web page, as a proxy or a captive portal sends it.
     pub fn is_html(&self) -> bool {
-        let typed = self.header("content-type").is_some_and(|kind| kind.trim_start().starts_with("text/html"));
+        let typed =
+            self.header("content-type").is_some_and(|kind| kind.trim_start().starts_with("text/html"));
         let start = self.body.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
         let text = &self.body[start..];
         let begins = |tag: &[u8]| text.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag));

@@ -46,7 +46,9 @@ const LARGEST_BODY: usize = 256 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum TransportSetupError {
     /// The extra authorities cannot be read.
-    #[error("the CA file holds no readable PEM certificate; give the authority's certificate, not a key or a PFX")]
+    #[error(
+        "the CA file holds no readable PEM certificate; give the authority's certificate, not a key or a PFX"
+    )]
     CaFile(#[source] Option<reqwest::Error>),
     /// The proxy cannot be used.
     #[error("the proxy address '{0}' cannot be used; write it as http://host:port")]
@@ -83,8 +85,8 @@ impl ReqwestTransport {
             .pool_idle_timeout(Duration::from_secs(50))
             .no_proxy();
         if let Some(pem) = &settings.ca_pem {
-            let authorities =
-                reqwest::Certificate::from_pem_bundle(pem).map_err(|error| TransportSetupError::CaFile(Some(error)))?;
+            let authorities = reqwest::Certificate::from_pem_bundle(pem)
+                .map_err(|error| TransportSetupError::CaFile(Some(error)))?;
             if authorities.is_empty() {
                 return Err(TransportSetupError::CaFile(None));
             }
@@ -101,7 +103,8 @@ impl ReqwestTransport {
     }
 
     async fn read_body(&self, response: &mut reqwest::Response, host: &str) -> Result<Bytes, TransportError> {
-        let lost = |kind, detail: String| TransportError { sent: Sent::Maybe, kind, host: host.to_owned(), detail };
+        let lost =
+            |kind, detail: String| TransportError { sent: Sent::Maybe, kind, host: host.to_owned(), detail };
         let mut body = BytesMut::new();
         loop {
             let chunk = tokio::time::timeout(self.timeouts.chunk, response.chunk())
@@ -111,14 +114,21 @@ impl ReqwestTransport {
                     lost(TransportErrorKind::Timeout, format!("the body stood still for {wait} s"))
                 })?
                 .map_err(|error| {
-                    let kind = if error.is_decode() { TransportErrorKind::Garbled } else { TransportErrorKind::Reset };
+                    let kind = if error.is_decode() {
+                        TransportErrorKind::Garbled
+                    } else {
+                        TransportErrorKind::Reset
+                    };
                     lost(kind, innermost(&error))
                 })?;
             let Some(chunk) = chunk else {
                 return Ok(body.freeze());
             };
             if body.len() + chunk.len() > self.largest_body {
-                return Err(lost(TransportErrorKind::TooLarge, format!("more than {} bytes", self.largest_body)));
+                return Err(lost(
+                    TransportErrorKind::TooLarge,
+                    format!("more than {} bytes", self.largest_body),
+                ));
             }
             body.extend_from_slice(&chunk);
         }
@@ -191,7 +201,11 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
         cause = source;
     }
     if let Some(own) = cause.downcast_ref::<reqwest::Error>() {
-        return if own.is_builder() { "the request is not valid".to_owned() } else { "no details".to_owned() };
+        return if own.is_builder() {
+            "the request is not valid".to_owned()
+        } else {
+            "no details".to_owned()
+        };
     }
     cause.to_string()
 }
