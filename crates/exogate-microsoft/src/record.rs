@@ -1,0 +1,436 @@
+//! One object as the tenant showed it: an ordered list of named JSON values, with accessors that
+//! forgive the spellings in which the two services are known to disagree with themselves.
+//!
+//! Owns the reading of property annotations (the type companions of a property are dropped, the
+//! object's own `@odata.type`, `@removed` and `…@delta` are kept). Knows no attribute by meaning
+//! beyond the identifiers, and converts nothing into accounts, groups or rights.
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// One object, its properties in the order of the answer.
+#[derive(Clone, Default, PartialEq)]
+pub struct Record {
+    fields: Vec<(Box<str>, Value)>,
+}
+
+impl Record {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The raw value; `Some(Value::Null)` for a property that is present and null.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.fields
+            .iter()
+            .find(|(key, _)| &**key == name)
+            .or_else(|| self.fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)))
+            .map(|(_, value)| value)
+    }
+
+    /// Whether the answer carried the property at all. In a delta an absent property means
+    /// "unchanged" and a null one "cleared", so the difference matters.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// A non-empty string. Unset strings come as null, as absence or as `""`: all are `None`.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            Value::String(text) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Any scalar as text: numbers and booleans are rendered, `""` and null are `None`.
+    #[must_use]
+    pub fn scalar(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(render)
+    }
+
+    /// A multi-valued property. Null, absent and `[]` are empty; a bare scalar is one value.
+    #[must_use]
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        match self.get(name) {
+            Some(Value::Array(items)) => items.iter().filter_map(render).collect(),
+            Some(value) => render(value).into_iter().collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// A boolean, written as one or as the text `True` or `False`.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        match self.get(name)? {
+            Value::Bool(flag) => Some(*flag),
+            Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+            Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+            _ => None,
+        }
+    }
+
+    /// A whole number, written as one or as text. Numbers beyond `i64` are kept as text and are
+    /// reached through [`Record::scalar`].
+    #[must_use]
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        match self.get(name)? {
+            Value::Number(number) => number.as_i64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The objects of a collection of objects, such as `members@delta` or `assignedLicenses`.
+    #[must_use]
+    pub fn children(&self, name: &str) -> Vec<Record> {
+        match self.get(name) {
+            Some(Value::Array(items)) => items.iter().filter_map(Record::from_value).collect(),
+            Some(value) => Record::from_value(value).into_iter().collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// The directory object id: Graph's `id`, or what Exchange calls `ExternalDirectoryObjectId`.
+    /// This is the key that joins the two services.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.text("id")
+            .filter(|id| is_guid(id))
+            .or_else(|| self.text("ExternalDirectoryObjectId").or_else(|| self.text("id")))
+    }
+
+    /// Exchange's own object id, which stays when the directory id is missing.
+    #[must_use]
+    pub fn exchange_guid(&self) -> Option<&str> {
+        self.text("Guid").or_else(|| self.text("ExchangeObjectId"))
+    }
+
+    /// `user` for `#microsoft.graph.user`.
+    #[must_use]
+    pub fn kind(&self) -> Option<&str> {
+        let kind = self.text("@odata.type")?;
+        Some(kind.rsplit(['.', '#']).next().unwrap_or(kind))
+    }
+
+    /// Why a delta says that the object is gone: `changed` (may be restored) or `deleted`.
+    #[must_use]
+    pub fn removed(&self) -> Option<&str> {
+        match self.get("@removed")? {
+            Value::Object(removed) => {
+                Some(removed.get("reason").and_then(Value::as_str).unwrap_or("deleted"))
+            }
+            Value::Null => None,
+            _ => Some("deleted"),
+        }
+    }
+
+    /// Every property with its value, in the order of the answer.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.fields.iter().map(|(key, value)| (&**key, value))
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Adds a property at the end, or replaces the one of that name.
+    pub fn set(&mut self, name: &str, value: Value) {
+        match self.fields.iter_mut().find(|(key, _)| &**key == name) {
+            Some((_, old)) => *old = value,
+            None => self.fields.push((name.into(), value)),
+        }
+    }
+
+    /// An object out of a parsed JSON value; anything but an object is `None`.
+    #[must_use]
+    pub fn from_value(value: &Value) -> Option<Record> {
+        let Value::Object(map) = value else {
+            return None;
+        };
+        let fields = map
+            .iter()
+            .filter(|(key, _)| !is_type_companion(key))
+            .map(|(key, value)| (key.as_str().into(), value.clone()))
+            .collect();
+        Some(Record { fields })
+    }
+
+    /// Reads one JSON object.
+    ///
+    /// # Errors
+    /// When the bytes are not one well-formed JSON object.
+    pub fn from_slice(body: &[u8]) -> Result<Record, serde_json::Error> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let record = RecordSeed::all().deserialize(&mut json)?;
+        json.end()?;
+        Ok(record)
+    }
+
+    pub(crate) fn push(&mut self, name: &str, value: Value) {
+        self.fields.push((name.into(), value));
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<K: Into<Box<str>>> FromIterator<(K, Value)> for Record {
+    fn from_iter<I: IntoIterator<Item = (K, Value)>>(pairs: I) -> Self {
+        Record { fields: pairs.into_iter().map(|(k, v)| (k.into(), v)).collect() }
+    }
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.fields.len()))?;
+        for (key, value) in &self.fields {
+            map.serialize_entry(&**key, value)?;
+        }
+        map.end()
+    }
+}
+
+/// Whether the text is a GUID in its usual form (with or without braces).
+#[must_use]
+pub fn is_guid(text: &str) -> bool {
+    let bare = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);
+    bare.len() == 36 && uuid::Uuid::try_parse(bare).is_ok()
+}
+
+/// `X@odata.type` and `X@data.type` say how `X` was typed on the server; they carry no data.
+fn is_type_companion(key: &str) -> bool {
+    key.strip_suffix("@odata.type")
+        .or_else(|| key.strip_suffix("@data.type"))
+        .is_some_and(|property| !property.is_empty())
+}
+
+fn render(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null => None,
+        Value::Array(_) | Value::Object(_) => Some(value.to_string()),
+    }
+}
+
+/// Reads one object in a stream, keeping either every property or only the named ones; the rest
+/// is skipped without being built.
+#[derive(Clone, Copy)]
+pub(crate) struct RecordSeed<'a> {
+    keep: Option<&'a [&'a str]>,
+}
+
+impl<'a> RecordSeed<'a> {
+    pub(crate) fn all() -> Self {
+        Self { keep: None }
+    }
+
+    pub(crate) fn only(keep: &'a [&'a str]) -> Self {
+        Self { keep: Some(keep) }
+    }
+
+    fn wants(&self, key: &str) -> bool {
+        !is_type_companion(key) && self.keep.is_none_or(|keep| keep.contains(&key))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for RecordSeed<'_> {
+    type Value = Record;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Record, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RecordSeed<'_> {
+    type Value = Record;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record, A::Error> {
+        let mut record = Record::new();
+        while let Some(Key(key)) = map.next_key()? {
+            if self.wants(&key) {
+                let raw: &RawValue = map.next_value()?;
+                record.push(&key, value_of(raw).map_err(A::Error::custom)?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(record)
+    }
+}
+
+/// A property name, borrowed from the page unless it holds an escape.
+pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de> serde::Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl<'de> Visitor<'de> for Name {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a property name")
+            }
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(name)))
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(name.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Name)
+    }
+}
+
+/// A value out of its own text. An integer that no 64-bit type holds would lose digits as a
+/// floating-point number (Exchange rule identities are such), so it is kept as text.
+pub(crate) fn value_of(raw: &RawValue) -> Result<Value, serde_json::Error> {
+    let text = raw.get();
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.len() > 18 && digits.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err() {
+        return Ok(Value::String(text.to_owned()));
+    }
+    serde_json::from_str(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(json: &str) -> Record {
+        Record::from_slice(json.as_bytes()).expect("well-formed")
+    }
+
+    #[test]
+    fn drops_type_companions_and_keeps_the_objects_own_annotations() {
+        let record = read(
+            r##"{"@odata.type":"#microsoft.graph.group","ExchangeGuid@data.type":"System.Guid",
+            "ExchangeGuid@odata.type":"#Guid","ExchangeGuid":"5f0e","members@delta":[],
+            "owners@delta":[],"manager@delta":[],"@removed":{"reason":"changed"}}"##,
+        );
+        let names: Vec<_> = record.iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            ["@odata.type", "ExchangeGuid", "members@delta", "owners@delta", "manager@delta", "@removed"]
+        );
+        assert_eq!(record.kind(), Some("group"));
+        assert_eq!(record.removed(), Some("changed"));
+    }
+
+    #[test]
+    fn texts_forgives_every_shape_of_a_list() {
+        let record = read(r#"{"a":null,"b":[],"c":"x","d":["x","",null,"y"],"e":""}"#);
+        for name in ["a", "b", "e", "missing"] {
+            assert!(record.texts(name).is_empty(), "{name}");
+        }
+        assert_eq!(record.texts("c"), ["x"]);
+        assert_eq!(record.texts("d"), ["x", "y"]);
+    }
+
+    #[test]
+    fn comma_joined_rights_stay_one_element() {
+        let record = read(r#"{"AccessRights":["FullAccess, ReadPermission"]}"#);
+        assert_eq!(record.texts("AccessRights"), ["FullAccess, ReadPermission"]);
+    }
+
+    #[test]
+    fn flags_and_numbers_are_read_from_text_too() {
+        let record = read(
+            r#"{"t":true,"f":"False","T":"TRUE","x":"maybe","n":7,"s":" 42 ","big":18446744073709551616123,"neg":-99999999999999999999}"#,
+        );
+        assert_eq!(record.flag("t"), Some(true));
+        assert_eq!(record.flag("f"), Some(false));
+        assert_eq!(record.flag("T"), Some(true));
+        assert_eq!(record.flag("x"), None);
+        assert_eq!(record.integer("n"), Some(7));
+        assert_eq!(record.integer("s"), Some(42));
+        assert_eq!(record.integer("big"), None);
+        assert_eq!(record.scalar("big").as_deref(), Some("18446744073709551616123"));
+        assert_eq!(record.scalar("neg").as_deref(), Some("-99999999999999999999"));
+    }
+
+    #[test]
+    fn null_and_absent_differ_only_for_has() {
+        let record = read(r#"{"a":null}"#);
+        assert!(record.has("a") && !record.has("b"));
+        assert_eq!(record.text("a"), None);
+    }
+
+    #[test]
+    fn the_directory_id_is_found_under_either_name() {
+        let graph = read(r#"{"id":"3c7b9a10-52f4-4d8e-9b6e-0f2c1d3e4a01"}"#);
+        assert_eq!(graph.id(), Some("3c7b9a10-52f4-4d8e-9b6e-0f2c1d3e4a01"));
+        let exchange = read(
+            r#"{"Id":"kim","Identity":"kim","ExternalDirectoryObjectId":"3c7b9a10-52f4-4d8e-9b6e-0f2c1d3e4a02"}"#,
+        );
+        assert_eq!(exchange.id(), Some("3c7b9a10-52f4-4d8e-9b6e-0f2c1d3e4a02"));
+    }
+
+    #[test]
+    fn only_the_named_properties_are_built() {
+        let mut json = serde_json::Deserializer::from_str(r#"{"a":1,"b":{"c":[1,2]},"d":"x"}"#);
+        let record = RecordSeed::only(&["d"]).deserialize(&mut json).expect("ok");
+        assert_eq!(record.len(), 1);
+        assert_eq!(record.text("d"), Some("x"));
+    }
+
+    fn json_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".*".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map(".{0,8}", inner, 0..4).prop_map(|map| map.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_object_is_read_back_whole(pairs in prop::collection::btree_map("[a-zA-Z]{1,6}", json_value(), 0..8)) {
+            let object: Value = pairs.clone().into_iter().collect();
+            let record = Record::from_slice(object.to_string().as_bytes()).expect("valid json");
+            prop_assert_eq!(record.len(), pairs.len());
+            for name in pairs.keys() {
+                prop_assert!(record.has(name));
+                let _ = (record.text(name), record.texts(name), record.flag(name),
+                    record.integer(name), record.scalar(name), record.children(name));
+            }
+            let again = Record::from_slice(&serde_json::to_vec(&record).expect("serializes")).expect("valid");
+            prop_assert_eq!(again.len(), record.len());
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Record::from_slice(&bytes);
+        }
+    }
+}
