@@ -3,3 +3,7 @@
 mod knobs;
 
 pub use knobs::ActivityKnobs;
+
+/// What the activity feed keeps beside the audit log.
+#[derive(Debug, Default)]
+pub struct ActivityService {}

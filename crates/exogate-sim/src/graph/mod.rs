@@ -7,3 +7,7 @@ pub mod schema;
 pub mod value;
 
 pub use knobs::{DeltaExpiry, GraphKnobs};
+
+/// What the directory API keeps beside the directory.
+#[derive(Debug, Default)]
+pub struct GraphService {}

@@ -1,5 +1,6 @@
 //! The sockets: TLS, routing by host and path, framing, compression, faults around the services.
 
+pub mod operation;
 pub mod reply;
 pub mod request;
 

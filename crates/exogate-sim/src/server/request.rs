@@ -68,6 +68,9 @@ pub struct Request {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub received_at: Time,
+    /// The moment whose state is read: [`Request::received_at`], or earlier when a fault sends
+    /// the request to a replica that lags.
+    pub view_at: Time,
     /// Address of the client, for audit records.
     pub client: Option<std::net::IpAddr>,
 }
@@ -86,6 +89,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             received_at,
+            view_at: received_at,
             client: None,
         }
     }

@@ -248,6 +248,10 @@ impl Edit<'_> {
             self.state.member_of.resize(idx.slot() + 1, Vec::new());
         }
         let members: Vec<Idx> = object.group().map(|g| g.members.clone()).unwrap_or_default();
+        let promised = object.mailbox().is_none() && self.state.has_mailbox_licence(&object);
+        if promised && !self.quiet {
+            self.state.schedule(idx, self.at);
+        }
         self.state.objects.push(Some(Arc::new(object)));
         self.remember(idx, None);
         self.log(idx, ChangeKind::Created);
@@ -281,6 +285,9 @@ impl Edit<'_> {
         }
         let fields = changed_fields(&before, &after);
         let edges = changed_edges(&before, &after);
+        if fields.contains("assignedLicenses") && after.user().is_some() && !self.quiet {
+            self.state.schedule(idx, self.at);
+        }
         self.replace(idx, &before, after);
         if fields != Fields::default() {
             self.log(idx, ChangeKind::Updated(fields));

@@ -14,6 +14,7 @@ mod keys;
 mod lifecycle;
 pub mod object;
 mod overlay;
+mod provision;
 pub mod recipient;
 mod resolve;
 pub mod save;
@@ -133,6 +134,8 @@ pub struct State {
     words: HashMap<Word, ()>,
     ids: u64,
     next_rid: u32,
+    jobs: BTreeSet<provision::Job>,
+    mailbox_delay: std::time::Duration,
 }
 
 impl State {
@@ -157,6 +160,8 @@ impl State {
             words: HashMap::new(),
             ids: 0,
             next_rid: 1000,
+            jobs: BTreeSet::new(),
+            mailbox_delay: std::time::Duration::ZERO,
         }
     }
 

@@ -32,6 +32,8 @@ pub struct Delays {
     pub graph_to_exchange: Duration,
     /// Exchange writes to Graph readers (back sync).
     pub exchange_to_graph: Duration,
+    /// How long old states are kept beyond that, for readers that look back.
+    pub keep: Duration,
 }
 
 impl Delays {
@@ -71,13 +73,14 @@ impl Overlay {
 
     /// Whether a write through `from` needs old snapshots at all.
     pub(super) fn delays_any(&self, from: Face) -> bool {
-        Face::BOTH.into_iter().any(|to| !self.delays.between(from, to).is_zero())
+        !self.delays.keep.is_zero()
+            || Face::BOTH.into_iter().any(|to| !self.delays.between(from, to).is_zero())
     }
 
     pub(super) fn remember(&mut self, idx: Idx, before: Option<&Snapshot>, from: Face, at: Time) {
         for to in Face::BOTH {
             let delay = self.delays.between(from, to);
-            if delay.is_zero() {
+            if delay.is_zero() && self.delays.keep.is_zero() {
                 // The write is seen at once, and with it whatever was written before.
                 self.of_mut(to).remove(&idx);
                 continue;
@@ -95,6 +98,7 @@ impl Overlay {
     }
 
     pub(super) fn purge(&mut self, now: Time) {
+        let now = now.minus(self.delays.keep);
         for face in Face::BOTH {
             self.of_mut(face).retain(|_, pending| {
                 pending.retain(|p| p.visible_at > now);

@@ -1,13 +1,14 @@
 //! Keeping the tenant: JSON lines, a head first and then one object per line, so that a million
 //! objects are written and read without a second copy in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::provision::Job;
 use super::{App, AuditRecord, ChangeLog, DirectoryRole, Gone, Idx, Object, RoleGroup, State, Tenant};
 
 const FORMAT: u32 = 1;
@@ -37,6 +38,7 @@ struct Head {
     audit: Vec<AuditRecord>,
     ids: u64,
     next_rid: u32,
+    jobs: BTreeSet<Job>,
     objects: u32,
 }
 
@@ -57,6 +59,7 @@ impl State {
             audit: self.audit.clone(),
             ids: self.ids,
             next_rid: self.next_rid,
+            jobs: self.jobs.clone(),
             objects: self.end().0,
         };
         let line = |e: serde_json::Error| SaveError::Io(e.into());
@@ -98,6 +101,7 @@ impl State {
         state.audit = head.audit;
         state.ids = head.ids;
         state.next_rid = head.next_rid;
+        state.jobs = head.jobs;
         state.reserve(head.objects as usize);
         for n in 0..head.objects {
             text.clear();

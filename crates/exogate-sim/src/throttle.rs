@@ -1,0 +1,303 @@
+//! Limits: calls in flight and calls per minute for Exchange, resource units for Graph. It counts
+//! and decides; how a refusal looks is part of the settings, who sends it is the listener.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use http::StatusCode;
+use http::header::{HeaderName, RETRY_AFTER};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::latency::{LatencySettings, Profile};
+use crate::server::Reply;
+
+/// How a refused Exchange call is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThrottleShape {
+    /// 429 with `Retry-After`.
+    #[default]
+    RetryAfter,
+    /// 429 and nothing else.
+    Bare,
+    /// 200 with the plain text that the service puts where JSON is expected.
+    PlainText,
+    /// 503 with that plain text.
+    PlainTextUnavailable,
+    /// 429 with that plain text.
+    PlainText429,
+    /// 503 without a body.
+    Unavailable,
+    /// Each of the above in turn.
+    Rotate,
+}
+
+/// Limits of the Exchange admin API.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExchangeLimits {
+    /// Calls in flight per tenant. Absent: 10 under the latency profile `measured`, else none;
+    /// 0: none.
+    pub concurrency: Option<u32>,
+    /// Calls per minute per tenant; 0: no limit.
+    pub per_minute: u32,
+    pub shape: ThrottleShape,
+    pub retry_after_seconds: u32,
+}
+
+impl Default for ExchangeLimits {
+    fn default() -> Self {
+        Self { concurrency: None, per_minute: 0, shape: ThrottleShape::RetryAfter, retry_after_seconds: 10 }
+    }
+}
+
+/// Size class of a tenant, which decides its read quota in Graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphSize {
+    /// Not limited.
+    Off,
+    /// 3,500 units per 10 seconds.
+    S,
+    /// 5,000 units per 10 seconds.
+    M,
+    /// 8,000 units per 10 seconds.
+    L,
+}
+
+/// Limits of Graph.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GraphLimits {
+    /// Absent: L under the latency profile `measured`, else off.
+    pub size: Option<GraphSize>,
+    /// Read units per 10 seconds in place of the size's.
+    pub read_units: Option<u32>,
+    /// Writes per 150 seconds of one app in one tenant.
+    pub writes: u32,
+    /// Tell the share in use in a header once it passes 0.8.
+    pub percentage_header: bool,
+}
+
+impl Default for GraphLimits {
+    fn default() -> Self {
+        Self { size: None, read_units: None, writes: 3000, percentage_header: true }
+    }
+}
+
+/// Throttle settings of a scenario.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ThrottleSettings {
+    pub exchange: ExchangeLimits,
+    pub graph: GraphLimits,
+}
+
+/// What Graph charged.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Charge {
+    /// Go on; the share in use when it is worth telling.
+    Allowed {
+        percentage: Option<f64>,
+    },
+    Refused {
+        retry_after: u32,
+        scope: String,
+        information: &'static str,
+    },
+}
+
+/// A bucket that empties over a window.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    used: f64,
+    at: f64,
+}
+
+impl Bucket {
+    /// Charges `amount`; on refusal, the milliseconds until there is room.
+    fn charge(&mut self, amount: f64, limit: f64, window_ms: f64, now_ms: f64) -> Result<f64, f64> {
+        let elapsed = (now_ms - self.at).max(0.0);
+        self.at = now_ms;
+        self.used = (self.used - elapsed * limit / window_ms).max(0.0);
+        if self.used + amount > limit && self.used > 0.0 {
+            return Err((self.used + amount - limit) * window_ms / limit);
+        }
+        self.used += amount;
+        Ok(self.used / limit)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Buckets {
+    exchange: Bucket,
+    graph_reads: HashMap<Uuid, Bucket>,
+    graph_writes: HashMap<Uuid, Bucket>,
+    graph_tenant_writes: Bucket,
+    refusals: u64,
+}
+
+/// The counters.
+#[derive(Debug, Default)]
+pub struct Throttle {
+    exchange_in_flight: AtomicU32,
+    buckets: Mutex<Buckets>,
+}
+
+/// An Exchange call that was let in; dropping it makes room again.
+#[derive(Debug)]
+pub struct Admission<'a>(&'a Throttle);
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        self.0.exchange_in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The text with which Exchange refuses beyond its concurrency.
+pub const PLAIN_TEXT: &str =
+    "You have reached the maximum number of concurrent requests per tenant. Please wait and try again";
+
+impl ThrottleSettings {
+    /// Calls of Exchange that may be in flight; `None` = any number.
+    #[must_use]
+    pub fn exchange_concurrency(&self, profile: Profile) -> Option<u32> {
+        match (self.exchange.concurrency, profile) {
+            (Some(0), _) | (None, Profile::Zero) => None,
+            (Some(limit), _) => Some(limit),
+            (None, Profile::Measured) => Some(10),
+        }
+    }
+
+    fn graph_read_units(&self, profile: Profile) -> Option<u32> {
+        if let Some(units) = self.graph.read_units {
+            return (units > 0).then_some(units);
+        }
+        match (self.graph.size, profile) {
+            (Some(GraphSize::Off), _) | (None, Profile::Zero) => None,
+            (Some(GraphSize::S), _) => Some(3500),
+            (Some(GraphSize::M), _) => Some(5000),
+            (Some(GraphSize::L), _) | (None, Profile::Measured) => Some(8000),
+        }
+    }
+}
+
+/// `Retry-After` in real seconds, never less than one.
+fn scaled_seconds(seconds: f64, scale: f64) -> u32 {
+    (seconds / scale).ceil().clamp(1.0, 86_400.0) as u32
+}
+
+impl Throttle {
+    /// Calls of Exchange in flight now.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.exchange_in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Lets an Exchange call in, or answers it. `now_ms` is simulated time.
+    ///
+    /// # Errors
+    /// The refusal to send.
+    pub fn admit(
+        &self,
+        settings: &ThrottleSettings,
+        latency: &LatencySettings,
+        calls: u32,
+        now_ms: f64,
+    ) -> Result<Admission<'_>, Box<Reply>> {
+        let limits = &settings.exchange;
+        let held = self.exchange_in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        let admission = Admission(self);
+        let mut wait = None;
+        if settings.exchange_concurrency(latency.profile).is_some_and(|limit| held > limit) {
+            wait = Some(f64::from(limits.retry_after_seconds));
+        } else if limits.per_minute > 0 {
+            let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+            let charged = buckets.exchange.charge(
+                f64::from(calls.max(1)),
+                f64::from(limits.per_minute),
+                60_000.0,
+                now_ms,
+            );
+            wait = charged.err().map(|ms| ms / 1000.0);
+        }
+        match wait {
+            None => Ok(admission),
+            Some(seconds) => {
+                Err(Box::new(self.refusal(limits.shape, scaled_seconds(seconds, latency.scale()))))
+            }
+        }
+    }
+
+    fn refusal(&self, shape: ThrottleShape, retry_after: u32) -> Reply {
+        const IN_TURN: [ThrottleShape; 6] = [
+            ThrottleShape::RetryAfter,
+            ThrottleShape::Bare,
+            ThrottleShape::PlainText,
+            ThrottleShape::PlainTextUnavailable,
+            ThrottleShape::PlainText429,
+            ThrottleShape::Unavailable,
+        ];
+        let turn = {
+            let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+            buckets.refusals += 1;
+            buckets.refusals - 1
+        };
+        let shape = match shape {
+            ThrottleShape::Rotate => IN_TURN[(turn % IN_TURN.len() as u64) as usize],
+            other => other,
+        };
+        let text = |status| Reply::with(status, "text/plain; charset=utf-8", PLAIN_TEXT);
+        match shape {
+            ThrottleShape::RetryAfter | ThrottleShape::Rotate => Reply::status(StatusCode::TOO_MANY_REQUESTS)
+                .header(RETRY_AFTER, &retry_after.to_string())
+                .header(HeaderName::from_static("rate-limit-reason"), "ConcurrencyLimit"),
+            ThrottleShape::Bare => Reply::status(StatusCode::TOO_MANY_REQUESTS),
+            ThrottleShape::PlainText => text(StatusCode::OK),
+            ThrottleShape::PlainTextUnavailable => text(StatusCode::SERVICE_UNAVAILABLE),
+            ThrottleShape::PlainText429 => text(StatusCode::TOO_MANY_REQUESTS),
+            ThrottleShape::Unavailable => Reply::status(StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+
+    /// Charges Graph's resource units to an app. `now_ms` is simulated time.
+    pub(crate) fn charge_units(
+        &self,
+        settings: &ThrottleSettings,
+        latency: &LatencySettings,
+        tenant: Uuid,
+        app: Uuid,
+        units: u32,
+        write: bool,
+        now_ms: f64,
+    ) -> Charge {
+        let Some(limit) = settings.graph_read_units(latency.profile) else {
+            return Charge::Allowed { percentage: None };
+        };
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = |ms: f64, information| Charge::Refused {
+            retry_after: scaled_seconds(ms / 1000.0, latency.scale()),
+            scope: format!("Tenant_Application/ReadWrite/{app}/{tenant}"),
+            information,
+        };
+        if write {
+            let writes = f64::from(settings.graph.writes.max(1));
+            let bucket = buckets.graph_writes.entry(app).or_default();
+            if let Err(ms) = bucket.charge(1.0, writes, 150_000.0, now_ms) {
+                return refused(ms, "WriteLimitExceeded");
+            }
+            if let Err(ms) = buckets.graph_tenant_writes.charge(1.0, 18_000.0, 300_000.0, now_ms) {
+                return refused(ms, "WriteLimitExceeded");
+            }
+        }
+        let bucket = buckets.graph_reads.entry(app).or_default();
+        match bucket.charge(f64::from(units), f64::from(limit), 10_000.0, now_ms) {
+            Err(ms) => refused(ms, "ResourceUnitLimitExceeded"),
+            Ok(share) => Charge::Allowed {
+                percentage: (settings.graph.percentage_header && share > 0.8).then_some(share),
+            },
+        }
+    }
+}
