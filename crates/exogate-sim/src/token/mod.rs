@@ -2,12 +2,12 @@
 //! gate that the other services put in front of themselves. Directory data is read, never written.
 
 pub mod assertion;
-pub mod authenticate;
 pub mod claims;
 pub mod client;
 pub mod discovery;
 pub mod endpoint;
 pub mod error;
+pub mod gate;
 pub mod grant;
 pub mod imds;
 pub mod keys;
@@ -30,6 +30,8 @@ pub use principal::{Principal, PrincipalKind};
 pub use resource::Resource;
 
 use crate::clock::Time;
+use crate::server::{Reply, Request};
+use crate::world::World;
 
 /// How many verified tokens are remembered.
 const REMEMBERED: usize = 4096;
@@ -91,4 +93,29 @@ impl TokenService {
             }
         }
     }
+}
+
+/// Answers a request to the sign-in service.
+pub async fn handle(world: &Arc<World>, request: Request) -> Reply {
+    let scenario = world.scenario();
+    let state = world.state();
+    endpoint::respond(&world.services.token, &state, &scenario.token, &request, world.now())
+}
+
+/// Answers a request to a managed-identity endpoint.
+pub async fn handle_imds(world: &Arc<World>, request: Request) -> Reply {
+    let scenario = world.scenario();
+    let state = world.state();
+    imds::respond(&world.services.token, &state, &scenario.token, &request, world.now())
+}
+
+/// The caller behind a request to `resource`.
+///
+/// # Errors
+/// The service's own 401, to be sent as it is.
+#[allow(clippy::result_large_err)] // The answer is made once and sent as it is.
+pub fn authenticate(world: &World, request: &Request, resource: Resource) -> Result<Principal, Reply> {
+    let scenario = world.scenario();
+    let state = world.state();
+    gate::check(&world.services.token, &state, &scenario.token, request, resource, world.now())
 }
