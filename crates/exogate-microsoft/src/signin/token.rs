@@ -6,11 +6,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use http::HeaderValue;
-use http::header::WWW_AUTHENTICATE;
 use jiff::Timestamp;
 use serde::Deserialize;
-
-use crate::transport::WireResponse;
 
 /// A bearer token for one resource. Clones are the same token.
 #[derive(Clone)]
@@ -96,13 +93,9 @@ impl TokenHints {
     }
 }
 
-/// The claims that an answer's `WWW-Authenticate` demands of the next token, decoded.
-pub fn claims_challenge(response: &WireResponse) -> Option<String> {
-    response.headers.get_all(WWW_AUTHENTICATE).iter().find_map(|value| claims_in(value.to_str().ok()?))
-}
-
-fn claims_in(challenge: &str) -> Option<String> {
-    let (_, rest) = challenge.split_once("claims=\"")?;
+/// The claims that a `WWW-Authenticate` header demands of the next token, decoded.
+pub fn claims_challenge(www_authenticate: &str) -> Option<String> {
+    let (_, rest) = www_authenticate.split_once("claims=\"")?;
     let (encoded, _) = rest.split_once('"')?;
     let bytes = [&STANDARD, &URL_SAFE, &URL_SAFE_NO_PAD]
         .into_iter()
