@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use crate::signin::AadError;
+use crate::transport::{TransportError, TransportErrorKind};
 
 /// Who answered, or should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +78,8 @@ pub enum ErrorKind {
     Transient,
     /// Nothing was sent: the host cannot be reached.
     Unreachable,
+    /// Nothing was sent: no TLS connection, or its certificate is not trusted.
+    NotTrusted,
     /// Something that is not Microsoft answered: a proxy, a captive portal.
     NotMicrosoft,
     /// Sent, and what became of it is not known.
@@ -139,6 +142,25 @@ impl WireError {
         }))
     }
 
+    /// What a request that got no answer comes to, if it may be repeated.
+    pub fn of_fault(fault: &TransportError, service: Service, what: impl Into<String>) -> Self {
+        let kind = match fault.kind {
+            TransportErrorKind::Unreachable | TransportErrorKind::Dns => ErrorKind::Unreachable,
+            TransportErrorKind::Tls => ErrorKind::NotTrusted,
+            TransportErrorKind::Timeout | TransportErrorKind::Reset => ErrorKind::Transient,
+            TransportErrorKind::TooLarge | TransportErrorKind::Garbled | TransportErrorKind::Other => {
+                ErrorKind::Protocol
+            }
+        };
+        let error = Self::new(kind, service, what).with_message(fault.to_string());
+        match fault.kind {
+            TransportErrorKind::Dns => {
+                error.with_remedy("Check the host's name, the cloud setting and the DNS server.")
+            }
+            _ => error,
+        }
+    }
+
     /// With the HTTP status.
     #[must_use]
     pub fn with_status(mut self, status: impl Into<u16>) -> Self {
@@ -194,14 +216,6 @@ impl WireError {
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
         self
-    }
-
-    /// With the remedy of a certificate that is not trusted.
-    #[must_use]
-    pub(crate) fn with_untrusted_host(self) -> Self {
-        self.with_remedy(
-            "Give the authority that signed the host's certificate as ca_file, or exempt the host from TLS inspection.",
-        )
     }
 
     /// Whether the same request may succeed later without anybody changing anything.
@@ -286,6 +300,9 @@ impl WireError {
             ErrorKind::Throttled => "Try later, or let fewer tools work on this tenant at once.",
             ErrorKind::Transient => "Try again; if it stays, look at the Microsoft 365 service health page.",
             ErrorKind::Unreachable => "Check DNS, firewall and proxy; the host must be allowed on port 443.",
+            ErrorKind::NotTrusted => {
+                "Give the authority that signed the host's certificate as ca_file, or exempt the host from TLS inspection."
+            }
             ErrorKind::NotMicrosoft => {
                 "Allow the host to be reached without an intercepting proxy, or configure the proxy and its CA file."
             }
@@ -319,6 +336,7 @@ impl WireError {
             ErrorKind::Throttled => format!("{service} kept throttling"),
             ErrorKind::Transient => format!("{service} is temporarily unable to answer"),
             ErrorKind::Unreachable => format!("{service} cannot be reached"),
+            ErrorKind::NotTrusted => format!("no trusted TLS connection to {service}"),
             ErrorKind::NotMicrosoft => "the answer does not come from Microsoft".to_owned(),
             ErrorKind::LostAnswer => format!("the request reached {service}, but its outcome is not known"),
             ErrorKind::WrongHost => "the answer links to another host".to_owned(),

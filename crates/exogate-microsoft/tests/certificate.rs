@@ -24,8 +24,17 @@ fn every_kind_of_file_gives_the_same_certificate() {
         ("3DES as Windows makes it", ClientCertificate::from_pfx(file!("windows-3des.pfx"), PASSWORD)),
         ("with an issuer", ClientCertificate::from_pfx(file!("with-issuer.pfx"), PASSWORD)),
         ("PEM, both in one", ClientCertificate::from_pem(file!("exogate-test.both.pem"), None)),
-        ("PEM", ClientCertificate::from_pem(file!("exogate-test.cert.pem"), Some(file!("exogate-test.key.pem")))),
-        ("PEM, PKCS#1", ClientCertificate::from_pem(file!("exogate-test.cert.pem"), Some(file!("exogate-test.pkcs1.pem")))),
+        (
+            "PEM",
+            ClientCertificate::from_pem(file!("exogate-test.cert.pem"), Some(file!("exogate-test.key.pem"))),
+        ),
+        (
+            "PEM, PKCS#1",
+            ClientCertificate::from_pem(
+                file!("exogate-test.cert.pem"),
+                Some(file!("exogate-test.pkcs1.pem")),
+            ),
+        ),
     ];
     for (name, read) in cases {
         let certificate = read.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -91,20 +100,26 @@ fn validity_is_told_with_its_dates() {
 fn a_made_certificate_can_be_read_back_in_every_form() {
     let made = create_self_signed("CN=exogate at Contoso", 365, 2048, now()).unwrap();
     let from_pfx = ClientCertificate::from_pfx(&made.pfx("s3cret").unwrap(), "s3cret").unwrap();
-    let from_pem = ClientCertificate::from_pem(made.pem_cert().as_bytes(), Some(made.pem_key().as_bytes())).unwrap();
+    let from_pem =
+        ClientCertificate::from_pem(made.pem_cert().as_bytes(), Some(made.pem_key().as_bytes())).unwrap();
     for certificate in [&from_pfx, &from_pem] {
         assert_eq!(certificate.der(), made.cer_der());
         assert_eq!(certificate.subject(), "CN=exogate at Contoso");
         assert_eq!(certificate.not_before().to_string(), "2027-01-02T02:59:05Z");
         assert_eq!(certificate.not_after().to_string(), "2028-01-02T03:04:05Z");
     }
-    assert_eq!(ClientCertificate::from_pfx(&made.pfx("a").unwrap(), "b").err(), Some(CertificateError::WrongPassword));
+    assert_eq!(
+        ClientCertificate::from_pfx(&made.pfx("a").unwrap(), "b").err(),
+        Some(CertificateError::WrongPassword)
+    );
 }
 
 #[test]
 fn wishes_that_cannot_be_met_are_refused() {
     let long = "x".repeat(65);
-    for (name, days, bits) in [("", 1, 2048), (long.as_str(), 1, 2048), ("x", 0, 2048), ("x", 9999, 2048), ("x", 1, 1024)] {
+    for (name, days, bits) in
+        [("", 1, 2048), (long.as_str(), 1, 2048), ("x", 0, 2048), ("x", 9999, 2048), ("x", 1, 1024)]
+    {
         let refused = create_self_signed(name, days, bits, now());
         assert!(matches!(refused, Err(CertificateError::CannotMake(_))), "{name} {days} {bits}");
     }

@@ -226,7 +226,7 @@ impl<'a> Run<'a> {
             Ok(token) => token,
             Err(error) => {
                 drop(permit);
-                return if error.is_retryable() { Ok(Err(Again::After(error))) } else { Err(error) };
+                return self.after_fault(error, false);
             }
         };
         self.tell(CallStep::Sending);
@@ -289,17 +289,19 @@ impl<'a> Run<'a> {
     }
 
     fn no_answer(&self, fault: &TransportError) -> Result<Result<WireResponse, Again>, WireError> {
-        let error = fault_error(fault, self.spec.resource, self.spec.what);
-        let hopeless = match fault.kind {
-            // What is not trusted, resolved or well-formed now will not be in half a second.
-            TransportErrorKind::Tls | TransportErrorKind::Other | TransportErrorKind::TooLarge => true,
-            TransportErrorKind::Dns | TransportErrorKind::Unreachable => self.faults >= 2,
-            TransportErrorKind::Timeout | TransportErrorKind::Reset | TransportErrorKind::Garbled => false,
-        };
+        let error = WireError::of_fault(fault, self.spec.resource.service(), self.spec.what);
         if !self.may_repeat(fault.sent == Sent::No) {
             return Err(lost(error));
         }
-        if hopeless { Err(error) } else { Ok(Err(Again::After(error))) }
+        self.after_fault(error, fault.kind == TransportErrorKind::Garbled)
+    }
+
+    /// Goes on after a fault, if that has any prospect.
+    fn after_fault(&self, error: WireError, garbled: bool) -> Result<Result<WireResponse, Again>, WireError> {
+        // A host that never answered is a matter of configuration; one that did is a matter of patience.
+        let never_answered = self.caller.snapshot(self.spec.resource).ok == 0;
+        let hopeless = error.kind == ErrorKind::Unreachable && self.faults >= 2 && never_answered;
+        if hopeless || !(error.is_retryable() || garbled) { Err(error) } else { Ok(Err(Again::After(error))) }
     }
 
     async fn token(&self) -> Result<AccessToken, WireError> {
@@ -343,25 +345,4 @@ impl<'a> Run<'a> {
 fn lost(mut error: WireError) -> WireError {
     error.kind = ErrorKind::LostAnswer;
     error
-}
-
-/// What a transport error means to the caller of `what`.
-fn fault_error(fault: &TransportError, resource: Resource, what: &str) -> WireError {
-    let kind = match fault.kind {
-        TransportErrorKind::Unreachable | TransportErrorKind::Dns | TransportErrorKind::Tls => {
-            ErrorKind::Unreachable
-        }
-        TransportErrorKind::Timeout | TransportErrorKind::Reset => ErrorKind::Transient,
-        TransportErrorKind::TooLarge | TransportErrorKind::Garbled | TransportErrorKind::Other => {
-            ErrorKind::Protocol
-        }
-    };
-    let error = WireError::new(kind, resource.service(), what).with_message(fault.to_string());
-    match fault.kind {
-        TransportErrorKind::Tls => error.with_untrusted_host(),
-        TransportErrorKind::Dns => {
-            error.with_remedy("Check the host's name, the cloud setting and the DNS server.")
-        }
-        _ => error,
-    }
 }

@@ -19,7 +19,7 @@ use crate::caller::Ids;
 use crate::certificate::CertificateError;
 use crate::error::{ErrorKind, Service, WireError};
 use crate::settings::TenantSettings;
-use crate::transport::{Sent, Transport, TransportError, TransportErrorKind, WireRequest, WireResponse};
+use crate::transport::{Transport, WireRequest, WireResponse};
 
 /// Where tokens come from.
 #[async_trait]
@@ -172,7 +172,11 @@ impl TokenSource for SignIn {
         let what = format!("sign-in to {resource}");
         let now = self.clock.now();
         let request = self.request(resource, claims, now).map_err(|error| unusable(&what, &error))?;
-        let response = self.transport.send(request).await.map_err(|fault| no_answer(&what, &fault))?;
+        let response = self
+            .transport
+            .send(request)
+            .await
+            .map_err(|fault| WireError::of_fault(&fault, Service::SignIn, &what))?;
         understood(&what, &response, now)
     }
 }
@@ -228,17 +232,4 @@ fn unusable(what: &str, error: &CertificateError) -> WireError {
         .with_remedy(
             "Make a new certificate, upload its .cer to the app registration, and configure the new file.",
         )
-}
-
-fn no_answer(what: &str, fault: &TransportError) -> WireError {
-    // A sign-in may always be repeated, so it does not matter whether it was sent.
-    let kind = match (fault.sent, fault.kind) {
-        (_, TransportErrorKind::Tls | TransportErrorKind::Other | TransportErrorKind::Garbled) => {
-            ErrorKind::Protocol
-        }
-        (Sent::No, _) => ErrorKind::Unreachable,
-        (Sent::Maybe, _) => ErrorKind::Transient,
-    };
-    let error = WireError::new(kind, Service::SignIn, what).with_message(fault.to_string());
-    if fault.kind == TransportErrorKind::Tls { error.with_untrusted_host() } else { error }
 }

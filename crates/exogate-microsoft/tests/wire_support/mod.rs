@@ -32,14 +32,23 @@ impl Scripted {
         })
     }
 
-    pub fn with_tokens(tokens: impl IntoIterator<Item = Reply>, replies: impl IntoIterator<Item = Reply>) -> Arc<Self> {
+    pub fn with_tokens(
+        tokens: impl IntoIterator<Item = Reply>,
+        replies: impl IntoIterator<Item = Reply>,
+    ) -> Arc<Self> {
         let scripted = Self::new(replies);
         *scripted.tokens.lock().unwrap() = tokens.into_iter().collect();
         scripted
     }
 
     pub fn sent_to(&self, path: &str) -> Vec<WireRequest> {
-        self.sent.lock().unwrap().iter().filter(|request| request.url.path().contains(path)).cloned().collect()
+        self.sent
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|request| request.url.path().contains(path))
+            .cloned()
+            .collect()
     }
 }
 
@@ -68,7 +77,9 @@ pub fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Wire
 }
 
 pub fn token(text: &str, expires_in: i64) -> WireResponse {
-    let body = format!(r#"{{"token_type":"Bearer","expires_in":{expires_in},"ext_expires_in":{expires_in},"access_token":"{text}"}}"#);
+    let body = format!(
+        r#"{{"token_type":"Bearer","expires_in":{expires_in},"ext_expires_in":{expires_in},"access_token":"{text}"}}"#
+    );
     answer(200, &[("content-type", "application/json; charset=utf-8")], &body)
 }
 
