@@ -1,1 +1,79 @@
-fn main() {}
+//! The binary `exogate`: commands, composition, and progress on a terminal.
+//!
+//! This file alone reads the process's surroundings (arguments, variables, clock, terminal) and ends the process;
+//! everything below it is handed what it needs. `config` reads the configuration, `commands` holds one file per
+//! command, `output` writes results, `failure` and `exit` say how it ended. What is done to a tenant lives in the
+//! libraries, not here.
+
+mod cli;
+mod commands;
+mod config;
+mod console;
+mod environment;
+mod exit;
+mod failure;
+mod interrupt;
+mod logging;
+mod output;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use cli::Cli;
+use console::Console;
+use environment::{Environment, SystemClock};
+use exit::Exit;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = match cli::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Clap prints help and versions to standard output with code 0, mistakes to standard error.
+            let usage = error.use_stderr();
+            let _ = error.print();
+            return ExitCode::from(if usage { Exit::Usage.code() } else { Exit::Done.code() });
+        }
+    };
+    let environment = match surroundings() {
+        Ok(environment) => environment,
+        Err(failure) => return report(&failure, false),
+    };
+    let console = Console::new(&cli.global, &environment);
+    logging::start(&cli.global);
+    let coloured = console.stderr_styled();
+    match run(cli, environment, console) {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(failure) if failure.is_broken_pipe() => ExitCode::from(Exit::Done.code()),
+        Err(failure) => report(&failure, coloured),
+    }
+}
+
+fn run(cli: Cli, environment: Environment, console: Console) -> failure::Outcome {
+    let app = commands::App { global: cli.global, environment, console };
+    commands::run(cli.command, app)
+}
+
+fn surroundings() -> Result<Environment, Failure> {
+    let directory = std::env::current_dir()
+        .map_err(|error| Failure::from(error).context("the working directory cannot be read"))?;
+    let program = std::env::args_os().next().unwrap_or_else(|| "exogate".into());
+    Ok(Environment {
+        variables: std::env::vars_os().collect(),
+        directory,
+        temporary: std::env::temp_dir(),
+        program: program.into(),
+        stdout_terminal: std::io::stdout().is_terminal(),
+        stderr_terminal: std::io::stderr().is_terminal(),
+        clock: Arc::new(SystemClock),
+    })
+}
+
+fn report(failure: &Failure, coloured: bool) -> ExitCode {
+    let mut stderr = std::io::stderr().lock();
+    // If standard error is gone there is nobody left to tell.
+    let _ = failure.print(&mut stderr, coloured);
+    let _ = stderr.flush();
+    ExitCode::from(failure.exit().code())
+}

@@ -1,0 +1,134 @@
+//! The commented configuration file that `exogate init` writes.
+
+/// An id that nobody has: the placeholder for one that must be filled in.
+pub const NIL_ID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// What `init` already knows.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Name of the source.
+    pub source: String,
+    /// Tenant, if given.
+    pub tenant: Option<String>,
+    /// Application id, if given.
+    pub client_id: Option<String>,
+    /// Certificate file, if given.
+    pub certificate: Option<String>,
+    /// Cloud, if not the public one.
+    pub cloud: String,
+}
+
+/// The file's text.
+pub fn render(known: &Known) -> String {
+    let tenant = quoted(known.tenant.as_deref().unwrap_or(NIL_ID));
+    let client_id = quoted(known.client_id.as_deref().unwrap_or(NIL_ID));
+    let certificate = quoted(known.certificate.as_deref().unwrap_or("exogate.pfx"));
+    let cloud = quoted(&known.cloud);
+    let source = &known.source;
+    format!(
+        r#"# Configuration of exogate. Lines that begin with '#' show what can be set, mostly with its default.
+# After editing:   exogate config check       finds every problem at once
+#                  exogate test-connection    tries sign-in, permissions and roles
+# Relative paths start from the folder of this file.
+
+[store]
+# Where the state is kept: one SQLite file for all sources.
+path = "exogate.db"
+
+# One table per tenant: [sources.NAME]. With a single source, --source is not needed.
+[sources.{source}]
+# Directory (tenant) id, or the tenant's primary domain such as "contoso.onmicrosoft.com".
+tenant = {tenant}
+# "public" (worldwide and GCC), "gcc-high", "dod", "china" or "custom" (every host given below).
+cloud = {cloud}
+
+# Attributes of accounts beyond the usual ones of Entra. EXO_ attributes are those of Get-Mailbox and
+# Get-CASMailbox; `exogate schema --all` lists them. Type and multiplicity may be spelt out to be checked.
+account_attributes = [
+    "EXO_PrimarySmtpAddress",
+    "EXO_EmailAddresses",
+    "EXO_Alias",
+    "EXO_RecipientTypeDetails",
+    # {{ name = "EXO_HiddenFromAddressListsEnabled", type = "boolean", multi_valued = false }},
+]
+# Attributes of groups, EXO_ ones those of Get-DistributionGroup and Get-UnifiedGroup.
+group_attributes = [
+    # "EXO_PrimarySmtpAddress",
+    # "EXO_HiddenFromAddressListsEnabled",
+]
+
+# A certificate authority to trust beside the system's own (PEM), for a proxy that inspects TLS
+# or for the simulated tenant.
+# ca_file = "ca.pem"
+# An HTTP proxy.
+# proxy = "http://proxy.contoso.com:8080"
+
+[sources.{source}.sign_in]
+# "certificate" (recommended), "secret", "managed-identity" or "password".
+method = "certificate"
+# Application (client) id of the app registration.
+client_id = {client_id}
+# A .pfx, or a .pem. `exogate certificate create` makes both and tells where to upload the public half.
+certificate = {certificate}
+# The password of the .pfx, kept elsewhere: in an environment variable or in a file of its own.
+# certificate_password = {{ env = "EXOGATE_CERTIFICATE_PASSWORD" }}
+# certificate_password = {{ file = "exogate.pfx.password" }}
+# The key, if the .pem does not hold it.
+# key = "exogate.key.pem"
+# How assertions are signed: "PS256", or "RS256" for gateways that know no PSS.
+# assertion = "PS256"
+#
+# With a client secret instead:
+# method = "secret"
+# secret = {{ env = "EXOGATE_CLIENT_SECRET" }}
+#
+# With a managed identity (client_id only for a user-assigned one):
+# method = "managed-identity"
+#
+# With a password, which is discouraged: no multi-factor authentication, and Microsoft is retiring it:
+# method = "password"
+# allow_password_sign_in = true
+# username = "service@contoso.onmicrosoft.com"
+# password = {{ env = "EXOGATE_PASSWORD" }}
+
+[sources.{source}.options]
+# Read mailboxes, rights on them and Exchange attributes. With false, Microsoft Graph alone is used.
+manage_exchange_online = true
+# Also aggregate distribution lists (and dynamic ones, where Exchange is managed).
+aggregate_all_groups = false
+# Also aggregate Microsoft 365 groups.
+manage_microsoft_365_groups = false
+# Also aggregate SendOnBehalf.
+send_on_behalf = true
+# Mailboxes whose rights are entitlements: "shared", "room", "equipment", "user" (one call for each mailbox).
+entitlement_mailboxes = ["shared"]
+# A run that would delete more than this share of what is known stops and asks. 0 asks at every deletion.
+deletion_guard_percent = 10
+
+# How hard to push. The limit of the tenant is found by itself; these only bound the search.
+# [sources.{source}.limits]
+# concurrent_calls = 64
+# first_concurrent_calls = 4
+# give_up_after_minutes = 15
+# attempts = 8
+# answer_timeout_seconds = 120
+# connect_timeout_seconds = 15
+
+# Other addresses than the cloud's own, one by one.
+# [sources.{source}.hosts]
+# login = "https://login.microsoftonline.com"
+# graph = "https://graph.microsoft.com"
+# exchange = "https://outlook.office365.com"
+# activity = "https://manage.office.com"
+# Token resources, where they differ from the cloud's.
+# graph_resource = "https://graph.microsoft.com"
+# exchange_resource = "https://outlook.office365.com"
+# activity_resource = "https://manage.office.com"
+"#
+    )
+}
+
+/// A TOML basic string.
+pub fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
