@@ -59,6 +59,8 @@ pub struct ExchangeKnobs {
     pub strict_paging: bool,
     /// Page tokens cannot be followed at all once ResultSize has been reached.
     pub refuse_link_after_result_size: bool,
+    /// Requests without an anchor meet another back end each time, so that their page tokens are refused.
+    pub anchorless_roams: bool,
     /// Every page token is refused.
     pub refuse_all_page_tokens: bool,
     /// Sub-requests that one batch may hold before `batch_refuse_larger` matters.
@@ -185,6 +187,7 @@ impl Default for ExchangeKnobs {
             page_token_life_seconds: 1800,
             strict_paging: true,
             refuse_link_after_result_size: true,
+            anchorless_roams: true,
             refuse_all_page_tokens: false,
             batch_limit: 10,
             batch_refuse_larger: false,

@@ -1,9 +1,66 @@
-//! The Exchange Online admin API.
+//! The Exchange Online admin API: cmdlets over HTTP, one by one or in batches.
+//!
+//! This module routes; each folder or file beside it owns one idea. The directory itself, its clock and its
+//! delays belong to the state.
 
-pub mod knobs;
+mod answer;
+pub mod audit;
+mod batch;
+pub mod bind;
+pub mod catalogue;
+pub mod emit;
+pub mod error;
+pub mod identity;
+mod invoke;
+mod knobs;
+pub mod opath;
+pub mod page;
+pub mod rbac;
+pub mod read;
+pub mod reader;
+pub mod render;
+pub mod rows;
+pub mod schema;
+mod service;
+pub mod trustee;
+pub mod value;
+mod write;
 
-pub use knobs::*;
+pub use knobs::{
+    DeniedReply, ErrorForm, ExchangeKnobs, ListForm, TrusteeForm, UnknownIdentity, WriteReply,
+};
+pub use service::{ExchangeService, SearchSessions};
 
-/// What the Exchange face keeps beside the directory.
-#[derive(Debug, Default)]
-pub struct ExchangeService {}
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::server::{Reply, Request};
+use crate::world::World;
+
+/// Answers a request to the admin API.
+pub async fn handle(ctx: &Arc<World>, req: Request) -> Reply {
+    dispatch(ctx, &req)
+}
+
+/// Answers one request; items of a batch come back here.
+pub(crate) fn dispatch(ctx: &World, req: &Request) -> Reply {
+    let is = |at: usize, name: &str| req.path.segment(at).is_some_and(|segment| segment.eq_ignore_ascii_case(name));
+    if !is(0, "adminapi") || req.path.segments.len() < 4 {
+        return Reply::status(StatusCode::NOT_FOUND);
+    }
+    let caller = match answer::caller(ctx, req) {
+        Ok(caller) => caller,
+        Err(reply) => return *reply,
+    };
+    if is(3, "InvokeCommand") && req.path.segments.len() == 4 {
+        return invoke::invoke(ctx, req, &caller);
+    }
+    if is(3, "$batch") && req.path.segments.len() == 4 {
+        return batch::batch(ctx, req);
+    }
+    if is(1, "v2.0") && req.path.segments.len() == 4 {
+        return invoke::endpoint(ctx, req, &caller);
+    }
+    Reply::status(StatusCode::NOT_FOUND)
+}

@@ -1,0 +1,80 @@
+//! What one request reads through: the state as the Exchange face sees it, the settings, and the tenant's own words.
+//!
+//! It answers with objects; rows and identities are built on it elsewhere.
+
+use crate::clock::Time;
+use crate::state::{Face, Idx, Object, State, View};
+
+use super::knobs::{ExchangeKnobs, ListForm};
+use super::service::SearchSessions;
+
+/// Reading through the Exchange face at one moment.
+pub struct Reader<'a> {
+    /// The authoritative state.
+    pub state: &'a State,
+    /// What readers see of it.
+    pub view: View<'a>,
+    /// The moment.
+    pub now: Time,
+    /// Settings.
+    pub knobs: &'a ExchangeKnobs,
+    /// How far audit searches have come.
+    pub sessions: &'a SearchSessions,
+    /// `…/Microsoft Exchange Hosted Organizations/contoso.onmicrosoft.com`.
+    pub organizational_unit: String,
+    /// `OrganizationId` of every object.
+    pub organization_id: String,
+    /// `ObjectCategory` of mailboxes, users and groups.
+    pub categories: [String; 3],
+    /// `OriginatingServer`.
+    pub controller: String,
+}
+
+impl<'a> Reader<'a> {
+    /// Begins to read.
+    #[must_use]
+    pub fn new(state: &'a State, now: Time, knobs: &'a ExchangeKnobs, sessions: &'a SearchSessions) -> Self {
+        let tenant = &state.tenant;
+        let forest = tenant.forest.to_ascii_lowercase();
+        let organizational_unit = tenant.organizational_unit();
+        let organization_id = format!(
+            "{organizational_unit} - {forest}/ConfigurationUnits/{}/Configuration",
+            tenant.initial_domain()
+        );
+        let category = |kind: &str| format!("{forest}/Configuration/Schema/{kind}");
+        Self {
+            state,
+            view: state.view(Face::Exchange, now),
+            now,
+            knobs,
+            sessions,
+            organizational_unit,
+            organization_id,
+            categories: [category("Person"), category("Group"), category("ms-Exch-Dynamic-Distribution-List")],
+            controller: format!("DB3PR01A01DC001.{}", tenant.forest),
+        }
+    }
+
+    /// An object as readers see it.
+    #[must_use]
+    pub fn get(&self, idx: Idx) -> Option<&'a Object> {
+        self.view.get(idx)
+    }
+
+    /// How an entry of a recipient list is shown; objects that are gone are not.
+    #[must_use]
+    pub fn list_name(&self, idx: Idx) -> Option<String> {
+        let object = self.state.get(idx).filter(|object| object.is_live())?;
+        Some(match self.knobs.recipient_lists {
+            ListForm::Name => object.name().to_owned(),
+            ListForm::Guid => object.id.to_string(),
+            ListForm::DisplayName => object.display_name.to_string(),
+        })
+    }
+
+    /// The distinguished name of an object.
+    #[must_use]
+    pub fn dn(&self, object: &Object) -> String {
+        self.state.tenant.distinguished_name(object.name())
+    }
+}

@@ -1,0 +1,227 @@
+//! The properties that each kind of row has: order, wire type and default, read once from `data/attributes.json`.
+//!
+//! Where a property's value comes from is the business of the rows.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde_json::Value as Json;
+
+/// Kinds of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum RowClass {
+    Mailbox,
+    CasMailbox,
+    MailboxStatistics,
+    User,
+    DistributionGroup,
+    UnifiedGroup,
+    Recipient,
+    MailUser,
+    MailContact,
+    DynamicDistributionGroup,
+    Group,
+    AutoReply,
+    Regional,
+    MailboxPermission,
+    MailboxOwner,
+    RecipientPermission,
+    MailboxFolderPermission,
+    AcceptedDomain,
+    OrganizationConfig,
+    MailboxPlan,
+    RoleAssignmentPolicy,
+    OwaMailboxPolicy,
+    AuditLog,
+}
+
+impl RowClass {
+    /// Every kind.
+    pub const ALL: [Self; 23] = [
+        Self::Mailbox,
+        Self::CasMailbox,
+        Self::MailboxStatistics,
+        Self::User,
+        Self::DistributionGroup,
+        Self::UnifiedGroup,
+        Self::Recipient,
+        Self::MailUser,
+        Self::MailContact,
+        Self::DynamicDistributionGroup,
+        Self::Group,
+        Self::AutoReply,
+        Self::Regional,
+        Self::MailboxPermission,
+        Self::MailboxOwner,
+        Self::RecipientPermission,
+        Self::MailboxFolderPermission,
+        Self::AcceptedDomain,
+        Self::OrganizationConfig,
+        Self::MailboxPlan,
+        Self::RoleAssignmentPolicy,
+        Self::OwaMailboxPolicy,
+        Self::AuditLog,
+    ];
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Mailbox => "mailbox",
+            Self::CasMailbox => "cas_mailbox",
+            Self::MailboxStatistics => "mailbox_statistics",
+            Self::User => "user",
+            Self::DistributionGroup => "distribution_group",
+            Self::UnifiedGroup => "unified_group",
+            Self::Recipient => "recipient",
+            Self::MailUser => "mail_user",
+            Self::MailContact => "mail_contact",
+            Self::DynamicDistributionGroup => "dynamic_distribution_group",
+            Self::Group => "group",
+            Self::AutoReply => "auto_reply",
+            Self::Regional => "regional",
+            Self::MailboxPermission => "mailbox_permission",
+            Self::MailboxOwner => "mailbox_owner",
+            Self::RecipientPermission => "recipient_permission",
+            Self::MailboxFolderPermission => "mailbox_folder_permission",
+            Self::AcceptedDomain => "accepted_domain",
+            Self::OrganizationConfig => "organization_config",
+            Self::MailboxPlan => "mailbox_plan",
+            Self::RoleAssignmentPolicy => "role_assignment_policy",
+            Self::OwaMailboxPolicy => "owa_mailbox_policy",
+            Self::AuditLog => "audit_log",
+        }
+    }
+}
+
+/// The type of a property on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireType {
+    /// Text (enumerations, sizes, time spans and identities too).
+    Text,
+    /// A GUID, annotated twice.
+    Guid,
+    /// A local time.
+    Time,
+    /// A time in UTC.
+    TimeUtc,
+    /// A 16-bit number, annotated twice.
+    Int16,
+    /// A 32-bit number.
+    Int32,
+    /// A collection of texts.
+    List,
+    /// True or false.
+    Bool,
+}
+
+/// One property of a kind of row.
+#[derive(Debug)]
+pub struct Property {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub wire: WireType,
+    /// What it is when nothing else is known.
+    pub default: Json,
+    /// The switch without which it stays empty.
+    pub switch: Option<&'static str>,
+}
+
+struct Tables {
+    classes: HashMap<RowClass, Vec<Property>>,
+    property_sets: HashMap<String, HashMap<String, Vec<String>>>,
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| {
+    // The tables live as long as the program does.
+    let file: &'static Json = Box::leak(Box::new(
+        serde_json::from_str(include_str!("../../data/attributes.json"))
+            .expect("the attribute table is part of the program and checked by a test"),
+    ));
+    let mut classes = HashMap::new();
+    for class in RowClass::ALL {
+        let rows = file["classes"][class.key()].as_array().map_or(&[][..], Vec::as_slice);
+        let switches = &file["switches"][class.key()];
+        let mut properties: Vec<Property> = rows.iter().filter_map(|row| property(row, switches)).collect();
+        // Properties that exist only when their switch is given come last.
+        for (name, switch) in switches.as_object().into_iter().flatten() {
+            if !properties.iter().any(|known| known.name == name) {
+                properties.push(Property {
+                    name,
+                    wire: WireType::List,
+                    default: Json::Array(Vec::new()),
+                    switch: switch.as_str(),
+                });
+            }
+        }
+        classes.insert(class, properties);
+    }
+    let property_sets = serde_json::from_value(file["property_sets"].clone()).unwrap_or_default();
+    Tables { classes, property_sets }
+});
+
+fn property(row: &'static Json, switches: &'static Json) -> Option<Property> {
+    let name = row.get(0)?.as_str()?;
+    let wire = match row.get(1)?.as_str()? {
+        "G" => WireType::Guid,
+        "D" => WireType::Time,
+        "U" => WireType::TimeUtc,
+        "H" => WireType::Int16,
+        "I" => WireType::Int32,
+        "L" => WireType::List,
+        "B" => WireType::Bool,
+        _ => WireType::Text,
+    };
+    Some(Property { name, wire, default: row.get(2)?.clone(), switch: switches[name].as_str() })
+}
+
+/// The properties of a kind of row, in the order in which they are written.
+#[must_use]
+pub fn properties(class: RowClass) -> &'static [Property] {
+    TABLES.classes.get(&class).map_or(&[], Vec::as_slice)
+}
+
+/// One property of a kind of row, by name in any casing.
+#[must_use]
+pub fn find(class: RowClass, name: &str) -> Option<&'static Property> {
+    properties(class).iter().find(|property| property.name.eq_ignore_ascii_case(name))
+}
+
+/// The members of a property set of a `Get-EXO*` cmdlet.
+#[must_use]
+pub fn property_set(cmdlet: &str, set: &str) -> Option<&'static [String]> {
+    let sets = TABLES.property_sets.get(cmdlet)?;
+    sets.iter().find(|(name, _)| name.eq_ignore_ascii_case(set)).map(|(_, members)| members.as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_row_has_properties_and_defaults_of_their_type() {
+        for class in RowClass::ALL {
+            assert!(!properties(class).is_empty(), "{class:?}");
+            for property in properties(class) {
+                let fits = match (property.wire, &property.default) {
+                    (WireType::List, Json::Array(_)) | (WireType::Text | WireType::Bool, Json::Null) => true,
+                    (WireType::Text | WireType::Guid, Json::String(_)) | (WireType::Bool, Json::Bool(_)) => true,
+                    (WireType::Time | WireType::TimeUtc, Json::Null) => true,
+                    (WireType::Int16 | WireType::Int32, Json::Number(_) | Json::Null) => true,
+                    _ => false,
+                };
+                assert!(fits, "{class:?} {property:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mailbox_has_its_recorded_order() {
+        let names: Vec<_> = properties(RowClass::Mailbox).iter().map(|property| property.name).collect();
+        assert_eq!(names[0], "AcceptMessagesOnlyFromWithDisplayNames");
+        let at = |name: &str| names.iter().position(|known| *known == name).unwrap();
+        assert!(at("CustomAttribute1") < at("CustomAttribute10") && at("CustomAttribute15") < at("CustomAttribute2"));
+        assert!(at("Identity") < at("Id") && at("Guid") < at("OriginatingServer"));
+        assert!(names.len() > 200);
+    }
+}
