@@ -1,8 +1,9 @@
 //! What can go wrong with the store, each with its remedy.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rusqlite::ErrorCode;
 use thiserror::Error;
 
 /// An error of the store.
@@ -145,4 +146,57 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+}
+
+impl StoreError {
+    /// What a failure inside the store means for the file at `path`.
+    pub(crate) fn from_fault(path: &Path, fault: Fault) -> Self {
+        let path = path.to_owned();
+        match fault {
+            Fault::Store(error) => *error,
+            Fault::Sqlite(source) => match source.sqlite_error_code() {
+                Some(ErrorCode::NotADatabase) => Self::NotAStore { path },
+                Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt { path, source },
+                Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
+                Some(ErrorCode::DiskFull) => Self::DiskFull { path },
+                Some(ErrorCode::SystemIoFailure) => Self::Disk { path, source },
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
+                Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                    Self::CannotOpen { path, source: Box::new(source) }
+                }
+                _ => Self::Sqlite { path, source },
+            },
+        }
+    }
+}
+
+/// A failure inside the store, before it is known to which file it belongs.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// SQLite refused.
+    Sqlite(rusqlite::Error),
+    /// The store itself refused.
+    Store(Box<StoreError>),
+}
+
+impl Fault {
+    /// Something stored that this version cannot understand.
+    pub(crate) fn unreadable(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        StoreError::Unreadable { what: what.into(), source: Some(source.into()) }.into()
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Box::new(error))
+    }
 }

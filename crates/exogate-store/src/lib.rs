@@ -8,11 +8,18 @@
 //! and of how trustees are resolved (the engine decides that and hands the result in).
 
 mod batch;
+mod codec;
+mod connection;
 mod error;
+mod lease;
+mod migrate;
+mod read;
 mod rows;
 mod run;
 mod source;
 mod store;
+mod write;
+mod writer;
 
 pub use batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet, GrantRow, GrantSet};
 pub use error::StoreError;

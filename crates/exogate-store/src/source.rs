@@ -6,156 +6,204 @@ use std::sync::Arc;
 use exogate_model::change::ObjectKind;
 use exogate_model::group::MembershipRole;
 use exogate_model::right::Right;
+use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{Fault, StoreError};
+use crate::read::groups::End;
+use crate::read::{accounts, feed, grants, groups, mailboxes, names};
 use crate::rows::{
     AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Found, GroupRecord, GroupRef, LabelMatch,
     MailboxRecord, MailboxRef, MembershipRow, ObjectName, Page, StoredGrant,
 };
-use crate::run::{RunHandle, RunRecord, RunRequest};
+use crate::run::{RunHandle, RunRecord, RunRequest, record};
+use crate::store::Store;
+use crate::write::ids;
 
 /// The state of one source. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct SourceStore {
-    inner: Arc<str>,
+    store: Store,
+    number: i64,
+    name: Arc<str>,
 }
 
 impl SourceStore {
-    /// Name of the source.
-    pub fn name(&self) -> &str {
-        &self.inner
+    pub(crate) fn new(store: Store, number: i64, name: &str) -> Self {
+        Self { store, number, name: name.into() }
     }
 
-    /// Begins a run, or resumes the newest one: if it is unfinished, of the same scope and
-    /// fingerprint, fresh enough, and held by nobody who lives.
-    pub async fn begin_or_resume(&self, _request: RunRequest) -> Result<RunHandle, StoreError> {
-        todo!()
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// Name of the source.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Begins a run, or resumes the newest one of this source: if it did not complete, has the same
+    /// scope and fingerprint, is fresh enough, and is held by nobody who lives.
+    pub async fn begin_or_resume(&self, request: RunRequest) -> Result<RunHandle, StoreError> {
+        RunHandle::begin_or_resume(self.clone(), request).await
     }
 
     /// One account by Entra object id, UPN or mail address, without case.
-    pub async fn account(&self, _who: &str) -> Result<Found<AccountRecord>, StoreError> {
-        todo!()
+    pub async fn account(&self, who: &str) -> Result<Found<AccountRecord>, StoreError> {
+        let who = who.to_owned();
+        self.read(move |connection, source| accounts::find(connection, source, &who)).await
     }
 
-    /// Accounts in the order of UPN, then id.
+    /// Accounts in the order of UPN (without case), then id.
     pub async fn accounts(
         &self,
-        _after: Option<Cursor>,
-        _limit: usize,
+        after: Option<Cursor>,
+        limit: usize,
     ) -> Result<Page<AccountRecord>, StoreError> {
-        todo!()
+        self.read(move |connection, source| accounts::list(connection, source, after.as_ref(), limit)).await
     }
 
     /// One mailbox by its key.
-    pub async fn mailbox(&self, _key: &str) -> Result<Option<MailboxRecord>, StoreError> {
-        todo!()
+    pub async fn mailbox(&self, key: &str) -> Result<Option<MailboxRecord>, StoreError> {
+        let key = key.to_owned();
+        self.read(move |connection, source| mailboxes::by_key(connection, source, &key)).await
     }
 
-    /// One mailbox by key, address, label (today's before former ones), GUID, alias, name or
-    /// display name: the first of these that anything bears decides.
-    pub async fn find_mailbox(&self, _text: &str) -> Result<Found<MailboxRef>, StoreError> {
-        todo!()
+    /// One mailbox by key, primary address, label (today's before former ones), GUID, UPN, alias,
+    /// name or display name: the first of these that any mailbox bears decides.
+    pub async fn find_mailbox(&self, text: &str) -> Result<Found<MailboxRef>, StoreError> {
+        let text = text.to_owned();
+        self.read(move |connection, source| mailboxes::find(connection, source, &text)).await
     }
 
-    /// One group by id, mail address or display name.
-    pub async fn group(&self, _text: &str) -> Result<Found<GroupRecord>, StoreError> {
-        todo!()
+    /// One group by id, mail address or display name: the first of these that any group bears
+    /// decides.
+    pub async fn group(&self, text: &str) -> Result<Found<GroupRecord>, StoreError> {
+        let text = text.to_owned();
+        self.read(move |connection, source| groups::find(connection, source, &text)).await
     }
 
-    /// Groups in the order of display name, then id.
-    pub async fn groups(
-        &self,
-        _after: Option<Cursor>,
-        _limit: usize,
-    ) -> Result<Page<GroupRecord>, StoreError> {
-        todo!()
+    /// Groups in the order of display name (without case), then id.
+    pub async fn groups(&self, after: Option<Cursor>, limit: usize) -> Result<Page<GroupRecord>, StoreError> {
+        self.read(move |connection, source| groups::list(connection, source, after.as_ref(), limit)).await
     }
 
     /// Governed mailboxes in the order of their labels.
     pub async fn entitlements(
         &self,
-        _after: Option<Cursor>,
-        _limit: usize,
+        after: Option<Cursor>,
+        limit: usize,
     ) -> Result<Page<EntitlementRecord>, StoreError> {
-        todo!()
+        self.read(move |connection, source| {
+            mailboxes::entitlements(connection, source, after.as_ref(), limit)
+        })
+        .await
     }
 
     /// Every grant on a mailbox, sorted.
-    pub async fn grants_of_mailbox(&self, _key: &str) -> Result<Vec<StoredGrant>, StoreError> {
-        todo!()
+    pub async fn grants_of_mailbox(&self, key: &str) -> Result<Vec<StoredGrant>, StoreError> {
+        let key = key.to_owned();
+        self.read(move |connection, source| grants::of_mailbox(connection, source, &key)).await
     }
 
     /// Every grant whose trustee is one of these users or groups, sorted.
-    pub async fn grants_of_principals(&self, _ids: Vec<String>) -> Result<Vec<StoredGrant>, StoreError> {
-        todo!()
+    pub async fn grants_of_principals(&self, ids: Vec<String>) -> Result<Vec<StoredGrant>, StoreError> {
+        self.read(move |connection, source| grants::of_principals(connection, source, &ids)).await
     }
 
     /// The members (or owners) of groups, sorted.
     pub async fn members_of(
         &self,
-        _groups: Vec<String>,
-        _role: MembershipRole,
+        groups: Vec<String>,
+        role: MembershipRole,
     ) -> Result<Vec<MembershipRow>, StoreError> {
-        todo!()
+        self.read(move |connection, source| {
+            groups::memberships(connection, source, End::Groups, &groups, role)
+        })
+        .await
     }
 
     /// The places that these users and groups have in groups, sorted.
     pub async fn memberships_of(
         &self,
-        _members: Vec<String>,
-        _role: MembershipRole,
+        members: Vec<String>,
+        role: MembershipRole,
     ) -> Result<Vec<MembershipRow>, StoreError> {
-        todo!()
+        self.read(move |connection, source| {
+            groups::memberships(connection, source, End::Members, &members, role)
+        })
+        .await
     }
 
     /// What to call these objects by; unknown ones are left out.
-    pub async fn names(&self, _ids: Vec<String>) -> Result<HashMap<String, ObjectName>, StoreError> {
-        todo!()
+    pub async fn names(&self, ids: Vec<String>) -> Result<HashMap<String, ObjectName>, StoreError> {
+        self.read(move |connection, source| names::of(connection, source, ids)).await
     }
 
     /// Groups in few words, by id; unknown ones are left out.
-    pub async fn group_refs(&self, _ids: Vec<String>) -> Result<HashMap<String, GroupRef>, StoreError> {
-        todo!()
+    pub async fn group_refs(&self, ids: Vec<String>) -> Result<HashMap<String, GroupRef>, StoreError> {
+        self.read(move |connection, source| names::group_refs(connection, source, ids)).await
     }
 
     /// Mailboxes in few words, by key; unknown ones are left out.
-    pub async fn mailbox_refs(&self, _keys: Vec<String>) -> Result<HashMap<String, MailboxRef>, StoreError> {
-        todo!()
+    pub async fn mailbox_refs(&self, keys: Vec<String>) -> Result<HashMap<String, MailboxRef>, StoreError> {
+        self.read(move |connection, source| names::mailbox_refs(connection, source, keys)).await
     }
 
     /// The mailboxes that bear this label, or bore it, today's first; compared without case.
-    pub async fn labelled(&self, _label: &str) -> Result<Vec<LabelMatch>, StoreError> {
-        todo!()
+    pub async fn labelled(&self, label: &str) -> Result<Vec<LabelMatch>, StoreError> {
+        let label = label.to_owned();
+        self.read(move |connection, source| mailboxes::labelled(connection, source, &label)).await
     }
 
     /// How many trustees hold this right on this mailbox as an entitlement.
-    pub async fn holders(&self, _mailbox: &str, _right: &Right) -> Result<u64, StoreError> {
-        todo!()
+    pub async fn holders(&self, mailbox: &str, right: &Right) -> Result<u64, StoreError> {
+        let (mailbox, right) = (mailbox.to_owned(), right.clone());
+        self.read(move |connection, source| {
+            let Some(oid) = ids::find(connection, source, &mailbox)? else { return Ok(0) };
+            let holders = grants::holders(connection, oid)?;
+            Ok(holders.into_iter().find(|(held, _)| *held == right).map_or(0, |(_, count)| count))
+        })
+        .await
     }
 
-    /// The stored name nearest to a mistyped one.
-    pub async fn nearest(&self, _kind: ObjectKind, _text: &str) -> Result<Option<String>, StoreError> {
-        todo!()
+    /// The stored name nearest to a mistyped one: a UPN, an address or label, a group's name.
+    pub async fn nearest(&self, kind: ObjectKind, text: &str) -> Result<Option<String>, StoreError> {
+        let text = text.to_owned();
+        self.read(move |connection, source| names::nearest(connection, source, kind, &text)).await
     }
 
     /// How much is stored.
     pub async fn counts(&self) -> Result<Counts, StoreError> {
-        todo!()
+        self.read(names::counts).await
     }
 
     /// The newest runs, newest first.
-    pub async fn runs(&self, _limit: usize) -> Result<Vec<RunRecord>, StoreError> {
-        todo!()
+    pub async fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, StoreError> {
+        let now = self.store.now();
+        self.read(move |connection, source| record::newest(connection, source, limit, now)).await
     }
 
     /// One run.
-    pub async fn run(&self, _id: Uuid) -> Result<Option<RunRecord>, StoreError> {
-        todo!()
+    pub async fn run(&self, id: Uuid) -> Result<Option<RunRecord>, StoreError> {
+        let now = self.store.now();
+        self.read(move |connection, source| record::one(connection, source, id, now)).await
     }
 
     /// The feed of changes after a sequence number, oldest first.
-    pub async fn changes(&self, _since: i64, _limit: usize) -> Result<Vec<ChangeRecord>, StoreError> {
-        todo!()
+    pub async fn changes(&self, since: i64, limit: usize) -> Result<Vec<ChangeRecord>, StoreError> {
+        self.read(move |connection, source| feed::since(connection, source, since, limit)).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, i64) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let source = self.number;
+        self.store.read(move |connection| work(connection, source)).await
     }
 }

@@ -1,33 +1,173 @@
-//! The store as a whole: opening it, and its sources.
+//! The store as a whole: opening it, its sources, and the ways to its writer and its readers.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use exogate_model::clock::Clock;
+use rusqlite::{Connection, OptionalExtension};
+use tokio::sync::{Semaphore, oneshot};
 
-use crate::error::StoreError;
+use crate::connection;
+use crate::error::{Fault, StoreError};
+use crate::migrate::migrate;
 use crate::source::SourceStore;
+use crate::writer::{self, Job, Writer};
+
+/// Jobs that may wait for the writer. Each holds a page, so this bounds memory too.
+const WAITING: usize = 4;
+/// Connections that read at once.
+const READERS: usize = 4;
 
 /// An open store. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Store {
-    inner: Arc<()>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: Arc<PathBuf>,
+    clock: Arc<dyn Clock>,
+    jobs: mpsc::Sender<Job>,
+    waiting: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("path", &self.inner.path).finish_non_exhaustive()
+    }
 }
 
 impl Store {
     /// Opens the store at `path`, creating or migrating it as needed.
-    pub fn open(_path: impl AsRef<Path>, _clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        todo!()
+    pub fn open(path: impl AsRef<Path>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let connection = (|| {
+            let mut connection = connection::writer(path)?;
+            migrate(&mut connection, path, clock.now().as_millisecond())?;
+            connection::tune_writer(&connection)?;
+            Ok(connection)
+        })()
+        .map_err(|fault| StoreError::from_fault(path, fault))?;
+        let path = Arc::new(path.to_owned());
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let writer = Writer::new(connection, Arc::clone(&path), Arc::clone(&clock));
+        std::thread::Builder::new()
+            .name("exogate-store".to_owned())
+            .spawn(move || writer::work(writer, &queue))
+            .map_err(|error| StoreError::CannotOpen {
+                path: path.as_ref().clone(),
+                source: Box::new(error),
+            })?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path,
+                clock,
+                jobs,
+                waiting: Arc::new(Semaphore::new(WAITING)),
+                reading: Arc::new(Semaphore::new(READERS)),
+                idle: Mutex::new(Vec::new()),
+            }),
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
     }
 
     /// A source by name; it is created if it is new.
-    pub async fn source(&self, _name: &str) -> Result<SourceStore, StoreError> {
-        let _ = &self.inner;
-        todo!()
+    pub async fn source(&self, name: &str) -> Result<SourceStore, StoreError> {
+        let wanted = name.to_owned();
+        let known = self.read(move |connection| find_source(connection, &wanted)).await?;
+        let source = match known {
+            Some(source) => source,
+            None => {
+                let wanted = name.to_owned();
+                self.write(move |writer| {
+                    writer.transact(|transaction, _| {
+                        transaction.execute("INSERT OR IGNORE INTO sources (name) VALUES (?1)", [&wanted])?;
+                        find_source(transaction, &wanted)?
+                            .ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+                    })
+                })
+                .await?
+            }
+        };
+        Ok(SourceStore::new(self.clone(), source, name))
     }
 
     /// The names of all sources, sorted.
     pub async fn sources(&self) -> Result<Vec<String>, StoreError> {
-        todo!()
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT name FROM sources ORDER BY name")?;
+            let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok(names)
+        })
+        .await
     }
+
+    /// The current instant, in milliseconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.inner.clock.now().as_millisecond()
+    }
+
+    /// Has the writer do something, and waits for what came of it. What was sent is done even if
+    /// nobody waits any more.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = Arc::clone(&self.inner.waiting).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let (answer, outcome) = oneshot::channel();
+        self.send(move |writer| {
+            // Nobody listening is fine.
+            let _ = answer.send(work(writer));
+            drop(permit);
+        })?;
+        outcome.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Has the writer do something when it comes to it.
+    pub(crate) fn send(&self, work: impl FnOnce(&mut Writer) + Send + 'static) -> Result<(), StoreError> {
+        self.inner.jobs.send(Box::new(work)).map_err(|_| StoreError::Closed)
+    }
+
+    /// Reads one consistent state on a thread that may block.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = Arc::clone(&self.inner.reading).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            store.read_now(work).map_err(|fault| StoreError::from_fault(&store.inner.path, fault))
+        })
+        .await
+        .map_err(|_| StoreError::Closed)?
+    }
+
+    fn read_now<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        let idle = || self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle().pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => connection::reader(&self.inner.path)?,
+        };
+        // One transaction, so that several statements see one state.
+        let snapshot = connection.unchecked_transaction()?;
+        let outcome = work(&snapshot);
+        snapshot.finish()?;
+        idle().push(connection);
+        outcome
+    }
+}
+
+fn find_source(connection: &Connection, name: &str) -> Result<Option<i64>, Fault> {
+    Ok(connection
+        .query_row("SELECT source FROM sources WHERE name = ?1", [name], |row| row.get(0))
+        .optional()?)
 }

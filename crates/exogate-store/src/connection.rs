@@ -1,0 +1,78 @@
+//! Connections to the file: how it is created, opened for writing, and opened for reading.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{Fault, StoreError};
+
+/// How long a statement waits for another process that is writing.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Prepared statements kept per connection.
+const STATEMENTS: usize = 96;
+
+/// Opens the one connection that writes, creating the file if there is none.
+pub(crate) fn writer(path: &Path) -> Result<Connection, Fault> {
+    create(path)
+        .map_err(|error| StoreError::CannotOpen { path: path.to_owned(), source: Box::new(error) })?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Reads the header: says at once whether the file is a database at all.
+    connection.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
+    if connection.is_readonly("main")? {
+        return Err(StoreError::ReadOnly { path: path.to_owned() }.into());
+    }
+    Ok(connection)
+}
+
+/// Sets how the writing connection works; after the file is known to be ours.
+pub(crate) fn tune_writer(connection: &Connection) -> Result<(), Fault> {
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    connection.execute_batch(
+        "PRAGMA synchronous = NORMAL;
+         PRAGMA cache_size = -16384;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = 2000;
+         PRAGMA journal_size_limit = 33554432;",
+    )?;
+    Ok(())
+}
+
+/// Opens a connection that can only read.
+pub(crate) fn reader(path: &Path) -> Result<Connection, Fault> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch("PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;")?;
+    Ok(connection)
+}
+
+/// Creates the file, and the folder it is to be in, for this user alone: it tells who may read
+/// whose mail. SQLite gives its side files the same mode.
+fn create(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,78 @@
+//! The layout of the file: numbered SQL steps, applied once each, with a checksum that tells
+//! whether the step in the file is the step that this program knows. Steps are never edited after
+//! a release; a change of layout is a new step.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Fault, StoreError};
+
+/// `exog`: marks the file as ours in SQLite's header.
+const APPLICATION_ID: i32 = 0x6578_6f67;
+
+const STEPS: &[(u32, &str)] = &[(1, include_str!("../migrations/0001_state.sql"))];
+
+/// Brings the file to the newest layout, or says why it cannot be ours.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path, now: i64) -> Result<(), Fault> {
+    let known = STEPS.last().map_or(0, |(version, _)| *version);
+    let found = found(connection, path)?;
+    if found > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known }.into());
+    }
+    if found < known {
+        apply(connection, path, now)?;
+    }
+    check(connection, path)
+}
+
+/// The layout version of the file; 0 for an empty one.
+fn found(connection: &Connection, path: &Path) -> Result<u32, Fault> {
+    let application: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, tables) {
+        (0, 0) => Ok(0),
+        (APPLICATION_ID, _) => {
+            Ok(connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))?)
+        }
+        _ => Err(StoreError::NotAStore { path: path.to_owned() }.into()),
+    }
+}
+
+fn apply(connection: &mut Connection, path: &Path, now: i64) -> Result<(), Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been quicker.
+    let found = found(&transaction, path)?;
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS layout (
+            version INTEGER PRIMARY KEY, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL)",
+    )?;
+    for (version, sql) in STEPS.iter().filter(|(version, _)| *version > found) {
+        transaction.execute_batch(sql)?;
+        transaction.execute(
+            "INSERT INTO layout (version, checksum, applied_at) VALUES (?1, ?2, ?3)",
+            (version, checksum(sql), now),
+        )?;
+        transaction.pragma_update(None, "user_version", version)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<(), Fault> {
+    for (version, sql) in STEPS {
+        let stored: Option<String> = connection
+            .query_row("SELECT checksum FROM layout WHERE version = ?1", [version], |row| row.get(0))
+            .optional()?;
+        if stored.as_deref() != Some(&checksum(sql)) {
+            return Err(StoreError::ForeignSchema { path: path.to_owned(), version: *version }.into());
+        }
+    }
+    Ok(())
+}
+
+fn checksum(sql: &str) -> String {
+    Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,147 @@
+//! Who may be meant by a key: one sequential scan over everybody, however many keys are asked for.
+//!
+//! It only finds who bears a key; whom a trustee stands for is decided elsewhere.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, Row};
+
+use crate::error::Fault;
+
+/// What kind of object a candidate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CandidateKind {
+    /// A user.
+    User,
+    /// A mailbox; its id is that of its user, whether or not that user is stored.
+    Mailbox,
+    /// A group.
+    Group,
+}
+
+/// What a candidate was found by. In the order of what identifies best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MatchedBy {
+    /// Object id.
+    Id,
+    /// Security identifier.
+    Sid,
+    /// GUID in Exchange.
+    ExchangeGuid,
+    /// User principal name.
+    Upn,
+    /// Primary SMTP or mail address.
+    Address,
+    /// Distinguished name.
+    DistinguishedName,
+    /// Legacy Exchange distinguished name.
+    LegacyDn,
+    /// `Name`.
+    Name,
+    /// `Alias`.
+    Alias,
+    /// Display name.
+    DisplayName,
+}
+
+/// Somebody who may be meant by a wanted key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Candidate {
+    /// The key as it was asked for.
+    pub key: String,
+    /// What it was found by.
+    pub by: MatchedBy,
+    /// What it is.
+    pub kind: CandidateKind,
+    /// Entra object id.
+    pub id: String,
+}
+
+/// The columns of a scan that identify somebody, after the id.
+type Columns = &'static [(usize, MatchedBy)];
+
+const USERS: (&str, Columns) = (
+    "SELECT i.id, u.sid, u.upn, u.mail, u.display_name
+     FROM users u JOIN ids i ON i.oid = u.oid WHERE u.source = ?1",
+    &[(1, MatchedBy::Sid), (2, MatchedBy::Upn), (3, MatchedBy::Address), (4, MatchedBy::DisplayName)],
+);
+const MAILBOXES: (&str, Columns) = (
+    "SELECT i.id, m.exchange_guid, m.upn, m.primary_smtp, m.distinguished_name, m.legacy_dn, m.name,
+         m.alias, m.display_name
+     FROM mailboxes m JOIN ids i ON i.oid = m.oid WHERE m.source = ?1",
+    &[
+        (1, MatchedBy::ExchangeGuid),
+        (2, MatchedBy::Upn),
+        (3, MatchedBy::Address),
+        (4, MatchedBy::DistinguishedName),
+        (5, MatchedBy::LegacyDn),
+        (6, MatchedBy::Name),
+        (7, MatchedBy::Alias),
+        (8, MatchedBy::DisplayName),
+    ],
+);
+const GROUPS: (&str, Columns) = (
+    "SELECT g.id, g.sid, e.exchange_guid, g.mail, e.distinguished_name, e.name, e.alias, g.display_name
+     FROM groups g LEFT JOIN group_exchange e ON e.oid = g.oid WHERE g.source = ?1",
+    &[
+        (1, MatchedBy::Sid),
+        (2, MatchedBy::ExchangeGuid),
+        (3, MatchedBy::Address),
+        (4, MatchedBy::DistinguishedName),
+        (5, MatchedBy::Name),
+        (6, MatchedBy::Alias),
+        (7, MatchedBy::DisplayName),
+    ],
+);
+
+/// Everybody who bears one of the wanted keys, sorted.
+pub(super) fn find(
+    connection: &Connection,
+    source: i64,
+    wanted: Vec<String>,
+) -> Result<Vec<Candidate>, Fault> {
+    let mut folded: HashMap<String, Vec<String>> = HashMap::new();
+    for key in wanted.into_iter().collect::<HashSet<_>>() {
+        folded.entry(key.to_lowercase()).or_default().push(key);
+    }
+    folded.remove("");
+    let mut found = Vec::new();
+    if folded.is_empty() {
+        return Ok(found);
+    }
+    let mut buffer = String::new();
+    let scans =
+        [(USERS, CandidateKind::User), (MAILBOXES, CandidateKind::Mailbox), (GROUPS, CandidateKind::Group)];
+    for ((sql, columns), kind) in scans {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query([source])?;
+        while let Some(row) = rows.next()? {
+            for (column, by) in [(0, MatchedBy::Id)].iter().chain(columns) {
+                let Some(text) = text(row, *column)? else { continue };
+                for key in fold(text, &mut buffer).and_then(|text| folded.get(text)).into_iter().flatten() {
+                    found.push(Candidate { key: key.clone(), by: *by, kind, id: row.get(0)? });
+                }
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, Fault> {
+    Ok(row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?)
+}
+
+/// The text in lower case; made in a buffer that is kept, because this runs for every column of
+/// every object.
+fn fold<'a>(text: &str, buffer: &'a mut String) -> Option<&'a str> {
+    buffer.clear();
+    if text.is_ascii() {
+        buffer.push_str(text);
+        buffer.make_ascii_lowercase();
+    } else {
+        buffer.push_str(&text.to_lowercase());
+    }
+    (!buffer.is_empty()).then_some(buffer)
+}

@@ -1,0 +1,275 @@
+//! A run in the hands of the process that executes it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use exogate_model::mailbox::MailboxKind;
+use exogate_model::trustee::{Principal, Trustee};
+use jiff::Timestamp;
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::begin::{self, Begun};
+use super::{Candidate, Finish, Forecast, RunRecord, RunRequest, RunState, candidates, record};
+use crate::batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet};
+use crate::error::{Fault, StoreError};
+use crate::rows::{Cursor, MailboxRef, Page};
+use crate::source::SourceStore;
+use crate::write::batch::PreparedBatch;
+use crate::write::{self, Context, labels, settle, settle_grants};
+use crate::{codec, lease, read};
+
+/// A run that this process holds. Cheap to clone; the last clone dropped lets go of it, and it
+/// can then be resumed as if the process had been killed.
+#[derive(Clone)]
+pub struct RunHandle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    source: SourceStore,
+    begun: Begun,
+    started: Timestamp,
+    token: String,
+}
+
+impl fmt::Debug for RunHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunHandle")
+            .field("source", &self.inner.source.name())
+            .field("run", &self.inner.begun)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let (source, token) = (self.source.number(), std::mem::take(&mut self.token));
+        let let_go = self.source.store().send(move |writer| {
+            if let Err(error) = writer.let_go(source, &token) {
+                tracing::debug!(%error, "a lease was not given back; it ends by itself");
+            }
+        });
+        if let Err(error) = let_go {
+            tracing::debug!(%error, "a lease was not given back; it ends by itself");
+        }
+    }
+}
+
+impl RunHandle {
+    pub(crate) async fn begin_or_resume(
+        source: SourceStore,
+        request: RunRequest,
+    ) -> Result<Self, StoreError> {
+        let token = Uuid::new_v4().to_string();
+        let (number, name, given) = (source.number(), source.name().to_owned(), token.clone());
+        let begun = source
+            .store()
+            .write(move |writer| {
+                let begun = writer.transact(|transaction, now| {
+                    begin::begin(transaction, (number, &name), &request, &given, now)
+                })?;
+                writer.hold(number, given);
+                Ok(begun)
+            })
+            .await?;
+        let started = Timestamp::from_millisecond(begun.started).unwrap_or_default();
+        Ok(Self { inner: Arc::new(Inner { source, begun, started, token }) })
+    }
+
+    /// Id of the run.
+    pub fn id(&self) -> Uuid {
+        self.inner.begun.id
+    }
+
+    /// When it began (the first time, if it was resumed).
+    pub fn started(&self) -> Timestamp {
+        self.inner.started
+    }
+
+    /// Whether it goes on from an earlier process's checkpoints.
+    pub fn resumed(&self) -> bool {
+        self.inner.begun.resumed
+    }
+
+    /// How far a stream has come in this run.
+    pub async fn checkpoint(&self, stream: &str) -> Result<Option<Checkpoint>, StoreError> {
+        let (run, stream) = (self.inner.begun.run, stream.to_owned());
+        self.read(move |connection| write::batch::checkpoint(connection, run, &stream)).await
+    }
+
+    /// Stores a batch: rows and checkpoint in one transaction.
+    pub async fn write(&self, batch: Batch) -> Result<BatchOutcome, StoreError> {
+        let path = self.inner.source.store().path().to_owned();
+        // Hashing and rendering need no store, and so not its one writer either.
+        let prepared = tokio::task::spawn_blocking(move || PreparedBatch::new(batch))
+            .await
+            .map_err(|_| StoreError::Closed)?
+            .map_err(|fault| StoreError::from_fault(&path, fault))?;
+        self.change(move |connection, context| prepared.put(connection, context)).await
+    }
+
+    /// Forgets a stream's checkpoint, so that it begins again; what it saw stays seen.
+    pub async fn restart_stream(&self, stream: &str) -> Result<(), StoreError> {
+        let stream = stream.to_owned();
+        self.change(move |connection, context| {
+            connection
+                .execute("DELETE FROM checkpoints WHERE run = ?1 AND stream = ?2", (context.run, &stream))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Mailboxes of these kinds that this run has seen and whose facet it has not read yet, page by
+    /// page in an order of the store's own. While mailboxes are still being read, ask again from
+    /// the start once they are complete: one may have been seen behind the cursor.
+    pub async fn mailboxes_to_read(
+        &self,
+        kinds: &[MailboxKind],
+        facet: Facet,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<MailboxRef>, StoreError> {
+        let (source, run, kinds) = (self.inner.source.number(), self.inner.begun.run, kinds.to_vec());
+        self.read(move |connection| {
+            read::mailboxes::to_read(connection, source, run, (&kinds, facet), after.as_ref(), limit)
+        })
+        .await
+    }
+
+    /// The trustees of all stored grants that this run has not resolved yet, each once, sorted.
+    pub async fn unresolved_trustees(&self) -> Result<Vec<Trustee>, StoreError> {
+        let (source, run) = (self.inner.source.number(), self.inner.begun.run);
+        self.read(move |connection| read::grants::unresolved(connection, source, run)).await
+    }
+
+    /// Everybody who bears one of the wanted keys (ids, SIDs, UPNs, addresses, names …; compared
+    /// without case), sorted. One sequential scan, however many keys.
+    pub async fn principal_index(&self, wanted: Vec<String>) -> Result<Vec<Candidate>, StoreError> {
+        let source = self.inner.source.number();
+        self.read(move |connection| candidates::find(connection, source, wanted)).await
+    }
+
+    /// Stores whom trustees stand for.
+    pub async fn resolve(&self, resolved: Vec<(Trustee, Principal)>) -> Result<(), StoreError> {
+        self.change(move |connection, context| {
+            for (trustee, principal) in &resolved {
+                settle_grants::resolve(connection, context, trustee, principal)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives every mailbox of these kinds that this run has seen its label, and takes it from all
+    /// others. To be called when the mailboxes are complete. Former labels are kept. Returns how
+    /// many labels came or went.
+    pub async fn relabel(&self, kinds: &[MailboxKind]) -> Result<u64, StoreError> {
+        let kinds = kinds.to_vec();
+        self.change(move |connection, context| labels::relabel(connection, context, &kinds)).await
+    }
+
+    /// What `finish` would delete of these parts.
+    pub async fn would_delete(&self, covered: &[Coverage]) -> Result<Vec<Forecast>, StoreError> {
+        let (source, run, covered) = (self.inner.source.number(), self.inner.begun.run, covered.to_vec());
+        self.read(move |connection| {
+            covered
+                .into_iter()
+                .map(|part| {
+                    let (known, unseen) = settle::forecast(connection, source, run, part)?;
+                    Ok(Forecast { part, known, unseen })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Ends the run in one transaction: deletes what is gone, writes the changes, lets go.
+    pub async fn finish(&self, finish: Finish) -> Result<RunRecord, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        let record = self
+            .change(move |connection, context| {
+                let plan = settle::Plan { covered: &finish.covered, delete_unseen: finish.delete_unseen };
+                settle::settle(connection, context, &plan)?;
+                settle_grants::forget_unused_trustees(connection, context.source)?;
+                if finish.state == RunState::Completed {
+                    connection.execute("DELETE FROM checkpoints WHERE run = ?1", [context.run])?;
+                }
+                let streams = codec::to_json("the streams of a run", &finish.streams)?;
+                connection.execute("UPDATE runs SET streams = ?2 WHERE run = ?1", (context.run, streams))?;
+                inner.end(connection, context, finish.state, &finish.notes)?;
+                record::one(connection, context.source, inner.begun.id, context.now)?
+                    .ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+            })
+            .await?;
+        self.inner.source.store().send(|writer| writer.tidy())?;
+        Ok(record)
+    }
+
+    /// Ends the run so that it can be resumed, and says why.
+    pub async fn stop(&self, reason: &str) -> Result<(), StoreError> {
+        let (inner, notes) = (Arc::clone(&self.inner), [reason.to_owned()]);
+        self.change(move |connection, context| inner.end(connection, context, RunState::Stopped, &notes))
+            .await
+    }
+
+    /// Shows a sign of life. The store does that by itself as long as the handle lives; this one
+    /// also says whether the run is still this process's own.
+    pub async fn heartbeat(&self) -> Result<(), StoreError> {
+        let inner = Arc::clone(&self.inner);
+        self.change(move |connection, context| {
+            lease::renew(connection, context.source, &inner.token, context.now)
+        })
+        .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.inner.source.store().read(work).await
+    }
+
+    /// Changes the store in one transaction, if this process still holds the run.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, &Context) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        self.inner
+            .source
+            .store()
+            .write(move |writer| {
+                writer.transact(|transaction, now| {
+                    let source = inner.source.number();
+                    lease::require(transaction, (source, inner.source.name()), &inner.token)?;
+                    let context =
+                        Context::new(transaction, source, inner.begun.run, inner.begun.schema_changed, now)?;
+                    work(transaction, &context)
+                })
+            })
+            .await
+    }
+}
+
+impl Inner {
+    /// Writes how the run ended and gives the lease back, in the same transaction.
+    fn end(
+        &self,
+        connection: &Connection,
+        context: &Context,
+        state: RunState,
+        notes: &[String],
+    ) -> Result<(), Fault> {
+        for note in notes {
+            connection
+                .prepare_cached("UPDATE runs SET notes = json_insert(notes, '$[#]', ?2) WHERE run = ?1")?
+                .execute((context.run, note))?;
+        }
+        connection.execute(
+            "UPDATE runs SET state = ?2, finished = ?3 WHERE run = ?1",
+            (context.run, state.name(), context.now),
+        )?;
+        lease::release(connection, context.source, &self.token)
+    }
+}

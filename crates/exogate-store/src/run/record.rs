@@ -1,0 +1,62 @@
+//! Runs as they are on record.
+
+use rusqlite::{Connection, Row};
+use uuid::Uuid;
+
+use super::{Holder, RunRecord};
+use crate::batch::BatchOutcome;
+use crate::error::Fault;
+use crate::{codec, lease};
+
+const COLUMNS: &str = "run, id, scope, state, started, finished, who, host, pid, resumed, created, changed, \
+                       unchanged, deleted, changes, streams, notes";
+
+/// The newest runs of a source, newest first.
+pub(crate) fn newest(
+    connection: &Connection,
+    source: i64,
+    limit: usize,
+    now: i64,
+) -> Result<Vec<RunRecord>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM runs WHERE source = ?1 ORDER BY run DESC LIMIT ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query((source, i64::try_from(limit).unwrap_or(i64::MAX)))?;
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next()? {
+        runs.push(record(connection, row, now)?);
+    }
+    Ok(runs)
+}
+
+/// One run.
+pub(crate) fn one(
+    connection: &Connection,
+    source: i64,
+    id: Uuid,
+    now: i64,
+) -> Result<Option<RunRecord>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM runs WHERE source = ?1 AND id = ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query((source, id.to_string()))?;
+    rows.next()?.map(|row| record(connection, row, now)).transpose()
+}
+
+fn record(connection: &Connection, row: &Row<'_>, now: i64) -> Result<RunRecord, Fault> {
+    let id: String = row.get(1)?;
+    let count = |column| -> Result<u64, Fault> { Ok(row.get::<_, i64>(column)?.unsigned_abs()) };
+    Ok(RunRecord {
+        id: id.parse().map_err(|error: uuid::Error| Fault::unreadable("the id of a run", error))?,
+        scope: row.get(2)?,
+        state: codec::run_state(&row.get::<_, String>(3)?)?,
+        alive: lease::holds(connection, row.get(0)?, now)?,
+        started: codec::instant(row.get(4)?)?,
+        finished: row.get::<_, Option<i64>>(5)?.map(codec::instant).transpose()?,
+        holder: Holder { who: row.get(6)?, host: row.get(7)?, pid: row.get(8)? },
+        resumed: row.get(9)?,
+        outcome: BatchOutcome { created: count(10)?, changed: count(11)?, unchanged: count(12)? },
+        deleted: count(13)?,
+        changes: count(14)?,
+        streams: codec::from_json("the streams of a run", &row.get::<_, String>(15)?)?,
+        notes: codec::from_json("the notes of a run", &row.get::<_, String>(16)?)?,
+    })
+}

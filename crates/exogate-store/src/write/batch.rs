@@ -1,0 +1,112 @@
+//! One batch, one transaction: the rows of a stream and its checkpoint.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::object::{Object, Prepared};
+use super::{Context, grants, memberships, objects};
+use crate::batch::{Batch, BatchOutcome, Checkpoint, GrantRow, GrantSet};
+use crate::error::Fault;
+use crate::rows::MembershipRow;
+
+/// A batch with everything computed that does not need the store.
+pub(crate) struct PreparedBatch {
+    stream: String,
+    checkpoint: Option<Checkpoint>,
+    objects: Vec<Prepared>,
+    memberships: Vec<MembershipRow>,
+    grant_sets: Vec<GrantSet>,
+    grants: Vec<GrantRow>,
+}
+
+impl PreparedBatch {
+    pub(crate) fn new(batch: Batch) -> Result<Self, Fault> {
+        let objects = (batch.users.into_iter().map(Object::User))
+            .chain(batch.mailboxes.into_iter().map(Object::Mailbox))
+            .chain(batch.cas.into_iter().map(|(key, attributes)| Object::Cas(key, attributes)))
+            .chain(batch.groups.into_iter().map(Object::Group))
+            .chain(batch.group_exchange.into_iter().map(Object::GroupExchange))
+            .map(Object::prepare)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            stream: batch.stream,
+            checkpoint: batch.checkpoint,
+            objects,
+            memberships: batch.memberships,
+            grant_sets: batch.grant_sets,
+            grants: batch.grants,
+        })
+    }
+
+    /// Stores it.
+    pub(crate) fn put(&self, connection: &Connection, context: &Context) -> Result<BatchOutcome, Fault> {
+        let mut outcome = BatchOutcome::default();
+        for object in &self.objects {
+            outcome.count(objects::put(connection, context, object)?);
+        }
+        memberships::put(connection, context, &self.memberships, &mut outcome)?;
+        for set in &self.grant_sets {
+            grants::put_set(connection, context, set, &mut outcome)?;
+        }
+        for row in &self.grants {
+            outcome.count(grants::put_row(connection, context, row)?);
+        }
+        if let Some(checkpoint) = &self.checkpoint {
+            set_checkpoint(connection, context.run, &self.stream, checkpoint)?;
+        }
+        connection
+            .prepare_cached(
+                "UPDATE runs SET created = created + ?2, changed = changed + ?3, unchanged = unchanged + ?4
+                 WHERE run = ?1",
+            )?
+            .execute((
+                context.run,
+                outcome.created as i64,
+                outcome.changed as i64,
+                outcome.unchanged as i64,
+            ))?;
+        Ok(outcome)
+    }
+}
+
+fn set_checkpoint(
+    connection: &Connection,
+    run: i64,
+    stream: &str,
+    checkpoint: &Checkpoint,
+) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO checkpoints (run, stream, done, cursor, pages, objects)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((
+            run,
+            stream,
+            checkpoint.done,
+            &checkpoint.cursor,
+            checkpoint.pages as i64,
+            checkpoint.objects as i64,
+        ))?;
+    Ok(())
+}
+
+/// How far a stream has come.
+pub(crate) fn checkpoint(
+    connection: &Connection,
+    run: i64,
+    stream: &str,
+) -> Result<Option<Checkpoint>, Fault> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT done, cursor, pages, objects FROM checkpoints WHERE run = ?1 AND stream = ?2",
+        )?
+        .query_row((run, stream), |row| {
+            Ok(Checkpoint {
+                done: row.get(0)?,
+                cursor: row.get(1)?,
+                pages: row.get::<_, i64>(2)?.unsigned_abs(),
+                objects: row.get::<_, i64>(3)?.unsigned_abs(),
+            })
+        })
+        .optional()?)
+}

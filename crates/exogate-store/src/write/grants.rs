@@ -1,0 +1,111 @@
+//! Grants as they are read: whole facets of single mailboxes, or pages of a tenant-wide listing.
+
+use exogate_model::right::Right;
+use exogate_model::trustee::Trustee;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{Context, Outcome, ids};
+use crate::batch::{BatchOutcome, Facet, GrantRow, GrantSet};
+use crate::codec;
+use crate::error::Fault;
+
+/// Stores all grants of one facet of one mailbox; what is not among them is gone.
+pub(crate) fn put_set(
+    connection: &Connection,
+    context: &Context,
+    set: &GrantSet,
+    outcome: &mut BatchOutcome,
+) -> Result<(), Fault> {
+    let (mailbox, _) = ids::intern(connection, context.source, &set.mailbox)?;
+    let facet = codec::facet_number(set.facet);
+    // Gone until seen: also what an earlier reading of this very run saw.
+    connection
+        .prepare_cached(
+            "UPDATE grants SET gone_run = ?3 WHERE mailbox = ?1 AND facet = ?2 AND gone_run IS NULL",
+        )?
+        .execute((mailbox, facet, context.run))?;
+    for (right, trustee, deny, inherited) in &set.grants {
+        let result = put_one(connection, context, mailbox, set.facet, right, trustee, (*deny, *inherited))?;
+        outcome.count(result);
+    }
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO facet_reads (mailbox, facet, source, run, read_at)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute((mailbox, facet, context.source, context.run, context.now))?;
+    Ok(())
+}
+
+/// Stores one grant of a tenant-wide listing.
+pub(crate) fn put_row(connection: &Connection, context: &Context, row: &GrantRow) -> Result<Outcome, Fault> {
+    let (mailbox, _) = ids::intern(connection, context.source, &row.mailbox)?;
+    put_one(connection, context, mailbox, row.facet, &row.right, &row.trustee, (row.deny, row.inherited))
+}
+
+fn put_one(
+    connection: &Connection,
+    context: &Context,
+    mailbox: i64,
+    facet: Facet,
+    right: &Right,
+    trustee: &Trustee,
+    (deny, inherited): (bool, bool),
+) -> Result<Outcome, Fault> {
+    let trustee = intern_trustee(connection, context.source, trustee)?;
+    let key = (mailbox, codec::facet_number(facet), right.name(), trustee, deny, inherited);
+    let known: Option<Option<i64>> = connection
+        .prepare_cached(
+            "SELECT gone_run FROM grants WHERE mailbox = ?1 AND facet = ?2 AND right = ?3
+                 AND trustee = ?4 AND deny = ?5 AND inherited = ?6",
+        )?
+        .query_row(key, |row| row.get(0))
+        .optional()?;
+    match known {
+        None => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO grants (mailbox, facet, right, trustee, deny, inherited, source,
+                         first_run, seen_run, read_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
+                )?
+                .execute((
+                    key.0,
+                    key.1,
+                    key.2,
+                    key.3,
+                    key.4,
+                    key.5,
+                    context.source,
+                    context.run,
+                    context.now,
+                ))?;
+            Ok(Outcome::Created)
+        }
+        Some(_) => {
+            connection
+                .prepare_cached(
+                    "UPDATE grants SET gone_run = NULL, seen_run = ?7, read_at = ?8
+                     WHERE mailbox = ?1 AND facet = ?2 AND right = ?3
+                         AND trustee = ?4 AND deny = ?5 AND inherited = ?6",
+                )?
+                .execute((key.0, key.1, key.2, key.3, key.4, key.5, context.run, context.now))?;
+            Ok(Outcome::Unchanged)
+        }
+    }
+}
+
+fn intern_trustee(connection: &Connection, source: i64, trustee: &Trustee) -> Result<i64, Fault> {
+    let key = (source, &trustee.text, trustee.sid.as_deref().unwrap_or_default());
+    let known: Option<i64> = connection
+        .prepare_cached("SELECT trustee FROM trustees WHERE source = ?1 AND text = ?2 AND sid = ?3")?
+        .query_row(key, |row| row.get(0))
+        .optional()?;
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    connection
+        .prepare_cached("INSERT INTO trustees (source, text, sid) VALUES (?1, ?2, ?3)")?
+        .execute(key)?;
+    Ok(connection.last_insert_rowid())
+}

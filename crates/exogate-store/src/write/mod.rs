@@ -1,0 +1,93 @@
+//! Writing what a run reads: a batch in one transaction, and what a run's end makes of it.
+
+pub(crate) mod batch;
+pub(crate) mod feed;
+pub(crate) mod grants;
+pub(crate) mod ids;
+pub(crate) mod labels;
+pub(crate) mod memberships;
+pub(crate) mod object;
+pub(crate) mod objects;
+pub(crate) mod settle;
+pub(crate) mod settle_grants;
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use crate::batch::{BatchOutcome, Coverage};
+use crate::codec;
+use crate::error::Fault;
+
+/// What every write of a run needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) source: i64,
+    pub(crate) run: i64,
+    pub(crate) now: i64,
+    /// Options or schema differ from the last complete run: attributes that appear or vanish say
+    /// nothing about the tenant.
+    pub(crate) schema_changed: bool,
+    /// Up to which run the changes of each part are in the feed.
+    settled: HashMap<&'static str, i64>,
+}
+
+impl Context {
+    pub(crate) fn new(
+        connection: &Connection,
+        source: i64,
+        run: i64,
+        schema_changed: bool,
+        now: i64,
+    ) -> Result<Self, Fault> {
+        let mut settled = HashMap::new();
+        let mut statement =
+            connection.prepare_cached("SELECT run FROM settled WHERE source = ?1 AND part = ?2")?;
+        let facets = crate::batch::Facet::ALL.map(Coverage::Grants);
+        let parts = [
+            Coverage::Users,
+            Coverage::Mailboxes,
+            Coverage::CasAttributes,
+            Coverage::Groups,
+            Coverage::DynamicGroups,
+            Coverage::GroupExchange,
+            Coverage::Memberships,
+        ];
+        for part in parts.into_iter().chain(facets) {
+            let name = codec::coverage_name(part);
+            let mut rows = statement.query((source, name))?;
+            if let Some(row) = rows.next()? {
+                settled.insert(name, row.get(0)?);
+            }
+        }
+        Ok(Self { source, run, now, schema_changed, settled })
+    }
+
+    /// Up to which run the changes of this part are in the feed; `None` before its baseline.
+    pub(crate) fn settled(&self, part: Coverage) -> Option<i64> {
+        self.settled.get(codec::coverage_name(part)).copied()
+    }
+
+    /// Whether the feed knows an object of this part that was first seen by that run.
+    pub(crate) fn is_announced(&self, part: Coverage, first_run: i64) -> bool {
+        self.settled(part).is_some_and(|settled| first_run <= settled)
+    }
+}
+
+/// What became of one thing in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Created,
+    Changed,
+    Unchanged,
+}
+
+impl BatchOutcome {
+    pub(crate) fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Created => self.created += 1,
+            Outcome::Changed => self.changed += 1,
+            Outcome::Unchanged => self.unchanged += 1,
+        }
+    }
+}

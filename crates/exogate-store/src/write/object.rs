@@ -1,0 +1,279 @@
+//! One object on its way into the store: its columns, its attributes, its hash. Made ready off
+//! the writer's thread.
+
+use exogate_model::account::Attributes;
+use exogate_model::value::AttributeValue;
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+
+use crate::codec::{self, Part};
+use crate::error::Fault;
+use crate::rows::{GroupExchangeRow, GroupRow, MailboxRow, UserRow};
+
+/// An object of any part.
+#[derive(Debug)]
+pub(crate) enum Object {
+    User(UserRow),
+    Mailbox(MailboxRow),
+    Cas(String, Attributes),
+    Group(GroupRow),
+    GroupExchange(GroupExchangeRow),
+}
+
+/// An object, ready to be compared and stored.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) object: Object,
+    pub(crate) id: String,
+    pub(crate) json: String,
+    pub(crate) hash: [u8; 16],
+}
+
+impl Object {
+    pub(crate) fn part(&self) -> Part {
+        match self {
+            Self::User(_) => Part::Users,
+            Self::Mailbox(_) => Part::Mailboxes,
+            Self::Cas(..) => Part::Cas,
+            Self::Group(group) => Part::of_group(group.kind),
+            Self::GroupExchange(_) => Part::GroupExchange,
+        }
+    }
+
+    pub(crate) fn attributes(&self) -> &Attributes {
+        match self {
+            Self::User(user) => &user.attributes,
+            Self::Mailbox(mailbox) => &mailbox.attributes,
+            Self::Cas(_, attributes) => attributes,
+            Self::Group(group) => &group.attributes,
+            Self::GroupExchange(group) => &group.attributes,
+        }
+    }
+
+    fn id(&self) -> &str {
+        match self {
+            Self::User(user) => &user.id,
+            Self::Mailbox(mailbox) => &mailbox.key,
+            Self::Cas(key, _) => key,
+            Self::Group(group) => &group.id,
+            Self::GroupExchange(group) => &group.id,
+        }
+    }
+
+    /// What to call it in the feed of changes, where it says so itself.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::User(user) => Some(&user.upn),
+            Self::Mailbox(mailbox) => Some(&mailbox.display_name),
+            Self::Group(group) => Some(&group.display_name),
+            Self::Cas(..) | Self::GroupExchange(_) => None,
+        }
+    }
+
+    /// Its columns, each under the name of the attribute that says the same.
+    fn columns(&self) -> Vec<(&'static str, Option<&str>)> {
+        match self {
+            Self::User(user) => vec![
+                ("userPrincipalName", Some(&user.upn)),
+                ("displayName", user.display_name.as_deref()),
+                ("mail", user.mail.as_deref()),
+                ("accountEnabled", Some(if user.disabled { "false" } else { "true" })),
+                ("securityIdentifier", user.sid.as_deref()),
+            ],
+            Self::Mailbox(mailbox) => vec![
+                ("EXO_RecipientTypeDetails", Some(mailbox.kind.recipient_type_details())),
+                ("EXO_DisplayName", Some(&mailbox.display_name)),
+                ("EXO_PrimarySmtpAddress", Some(&mailbox.primary_smtp)),
+                ("EXO_ExchangeGuid", mailbox.exchange_guid.as_deref()),
+                ("EXO_Name", mailbox.name.as_deref()),
+                ("EXO_Alias", mailbox.alias.as_deref()),
+                ("EXO_DistinguishedName", mailbox.distinguished_name.as_deref()),
+                ("EXO_LegacyExchangeDN", mailbox.legacy_dn.as_deref()),
+                ("EXO_UserPrincipalName", mailbox.upn.as_deref()),
+            ],
+            Self::Cas(..) => Vec::new(),
+            Self::Group(group) => vec![
+                ("kind", Some(group.kind.name())),
+                ("displayName", Some(&group.display_name)),
+                ("mail", group.mail.as_deref()),
+                ("securityIdentifier", group.sid.as_deref()),
+            ],
+            Self::GroupExchange(group) => vec![
+                ("EXO_Guid", group.exchange_guid.as_deref()),
+                ("EXO_Name", group.name.as_deref()),
+                ("EXO_Alias", group.alias.as_deref()),
+                ("EXO_DistinguishedName", group.distinguished_name.as_deref()),
+            ],
+        }
+    }
+
+    /// Attributes and columns together, for comparing two states: a change must show even where
+    /// the schema does not ask for the attribute that a column was read from.
+    pub(crate) fn comparable(&self) -> Attributes {
+        let mut all = self.attributes().clone();
+        for (name, value) in self.columns() {
+            if let Some(value) = value {
+                all.entry(name.to_owned()).or_insert_with(|| match (name, value) {
+                    ("accountEnabled", "true") => AttributeValue::Boolean(true),
+                    ("accountEnabled", _) => AttributeValue::Boolean(false),
+                    _ => AttributeValue::Text(value.to_owned()),
+                });
+            }
+        }
+        all
+    }
+
+    /// Computes everything that does not need the store.
+    pub(crate) fn prepare(self) -> Result<Prepared, Fault> {
+        let json = codec::to_json("attributes", self.attributes())?;
+        let mut hash = Sha256::new();
+        for (_, value) in self.columns() {
+            // Absent and empty differ, and no value can run into the next one.
+            match value {
+                Some(value) => {
+                    hash.update((value.len() as u64 + 1).to_le_bytes());
+                    hash.update(value.as_bytes());
+                }
+                None => hash.update(0u64.to_le_bytes()),
+            }
+        }
+        hash.update(json.as_bytes());
+        let mut short = [0; 16];
+        short.copy_from_slice(&hash.finalize()[..16]);
+        Ok(Prepared { id: codec::id(self.id()), json, hash: short, object: self })
+    }
+
+    /// Writes columns and attributes, over what was there.
+    pub(crate) fn store(
+        &self,
+        connection: &Connection,
+        source: i64,
+        oid: i64,
+        json: &str,
+    ) -> Result<(), Fault> {
+        let part = self.part();
+        match self {
+            Self::User(user) => connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO users (oid, source, upn, display_name, mail, disabled, sid)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute((
+                    oid,
+                    source,
+                    &user.upn,
+                    &user.display_name,
+                    &user.mail,
+                    user.disabled,
+                    &user.sid,
+                ))?,
+            Self::Mailbox(mailbox) => connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO mailboxes (oid, source, kind, display_name, primary_smtp,
+                         exchange_guid, name, alias, distinguished_name, legacy_dn, upn)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                )?
+                .execute((
+                    oid,
+                    source,
+                    mailbox.kind.recipient_type_details(),
+                    &mailbox.display_name,
+                    &mailbox.primary_smtp,
+                    &mailbox.exchange_guid,
+                    &mailbox.name,
+                    &mailbox.alias,
+                    &mailbox.distinguished_name,
+                    &mailbox.legacy_dn,
+                    &mailbox.upn,
+                ))?,
+            Self::Cas(..) => 0,
+            Self::Group(group) => connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO groups (oid, source, id, kind, display_name, mail, sid)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute((
+                    oid,
+                    source,
+                    codec::id(&group.id),
+                    group.kind.name(),
+                    &group.display_name,
+                    &group.mail,
+                    &group.sid,
+                ))?,
+            Self::GroupExchange(group) => connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO group_exchange (oid, source, exchange_guid, name, alias,
+                         distinguished_name)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute((
+                    oid,
+                    source,
+                    &group.exchange_guid,
+                    &group.name,
+                    &group.alias,
+                    &group.distinguished_name,
+                ))?,
+        };
+        let table = part.attribute_table();
+        connection
+            .prepare_cached(&format!("INSERT OR REPLACE INTO {table} (oid, json) VALUES (?1, ?2)"))?
+            .execute((oid, json))?;
+        Ok(())
+    }
+
+    /// The state that is stored now of the same object.
+    pub(crate) fn stored(&self, connection: &Connection, oid: i64) -> Result<Option<Self>, Fault> {
+        use crate::read::load;
+        Ok(match self {
+            Self::User(_) => load::user(connection, oid)?.map(|(user, _)| Self::User(user)),
+            Self::Mailbox(_) => load::mailbox(connection, oid)?.map(|(mailbox, _)| Self::Mailbox(mailbox)),
+            Self::Cas(key, _) => {
+                load::cas(connection, oid)?.map(|attributes| Self::Cas(key.clone(), attributes))
+            }
+            Self::Group(_) => load::group(connection, oid)?.map(|(group, _)| Self::Group(group)),
+            Self::GroupExchange(_) => load::group_exchange(connection, oid)?.map(Self::GroupExchange),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_tells_columns_apart() {
+        let hash = |display_name: Option<&str>, mail: Option<&str>| {
+            Object::User(UserRow {
+                id: "u".into(),
+                upn: "u@contoso.com".into(),
+                display_name: display_name.map(Into::into),
+                mail: mail.map(Into::into),
+                ..UserRow::default()
+            })
+            .prepare()
+            .unwrap()
+            .hash
+        };
+        let all = [
+            hash(Some("a"), Some("b")),
+            hash(Some("ab"), Some("")),
+            hash(Some("ab"), None),
+            hash(None, Some("ab")),
+            hash(Some(""), Some("ab")),
+        ];
+        let distinct: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn a_column_shows_unless_an_attribute_says_the_same() {
+        let mut user = UserRow { id: "u".into(), upn: "u@contoso.com".into(), ..UserRow::default() };
+        user.attributes.insert("userPrincipalName".into(), AttributeValue::Text("U@contoso.com".into()));
+        let comparable = Object::User(user).comparable();
+        assert_eq!(comparable["userPrincipalName"], AttributeValue::Text("U@contoso.com".into()));
+        assert_eq!(comparable["accountEnabled"], AttributeValue::Boolean(true));
+        assert!(!comparable.contains_key("mail"));
+    }
+}

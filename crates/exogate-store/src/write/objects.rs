@@ -1,0 +1,146 @@
+//! Users, mailboxes, groups and what Exchange adds to them: stored if they differ, marked as seen
+//! in any case.
+
+use exogate_model::account::Attributes;
+use exogate_model::change::{self, AttributeChange, Happened};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::object::{Object, Prepared};
+use super::{Context, Outcome, feed, ids};
+use crate::codec::Part;
+use crate::error::Fault;
+
+struct Mark {
+    hash: Vec<u8>,
+    first_run: i64,
+    seen_run: i64,
+}
+
+/// Stores one object.
+pub(crate) fn put(connection: &Connection, context: &Context, prepared: &Prepared) -> Result<Outcome, Fault> {
+    let part = prepared.object.part();
+    let (oid, is_new) = ids::intern(connection, context.source, &prepared.id)?;
+    let mark = if is_new { None } else { mark(connection, context.source, part, oid)? };
+    let Some(mark) = mark else {
+        prepared.object.store(connection, context.source, oid, &prepared.json)?;
+        connection
+            .prepare_cached(
+                "INSERT INTO marks (part, source, oid, hash, first_run, seen_run, read_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)",
+            )?
+            .execute((part.number(), context.source, oid, prepared.hash, context.run, context.now))?;
+        if let Some(base) = base(part) {
+            announce_addition(connection, context, prepared, oid, base)?;
+        }
+        return Ok(Outcome::Created);
+    };
+    if mark.hash == prepared.hash {
+        if mark.seen_run != context.run {
+            see(connection, context, part, oid, &prepared.hash)?;
+        }
+        return Ok(Outcome::Unchanged);
+    }
+    if context.is_announced(part.coverage(), mark.first_run) {
+        announce_difference(connection, context, prepared, oid)?;
+    }
+    prepared.object.store(connection, context.source, oid, &prepared.json)?;
+    see(connection, context, part, oid, &prepared.hash)?;
+    Ok(Outcome::Changed)
+}
+
+fn see(connection: &Connection, context: &Context, part: Part, oid: i64, hash: &[u8]) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "UPDATE marks SET hash = ?4, seen_run = ?5, read_at = ?6
+             WHERE part = ?1 AND source = ?2 AND oid = ?3",
+        )?
+        .execute((part.number(), context.source, oid, hash, context.run, context.now))?;
+    Ok(())
+}
+
+fn mark(connection: &Connection, source: i64, part: Part, oid: i64) -> Result<Option<Mark>, Fault> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT hash, first_run, seen_run FROM marks WHERE part = ?1 AND source = ?2 AND oid = ?3",
+        )?
+        .query_row((part.number(), source, oid), |row| {
+            Ok(Mark { hash: row.get(0)?, first_run: row.get(1)?, seen_run: row.get(2)? })
+        })
+        .optional()?)
+}
+
+/// The parts that the object itself may be of, if this part only adds attributes to it.
+fn base(part: Part) -> Option<&'static [Part]> {
+    match part {
+        Part::Cas => Some(&[Part::Mailboxes]),
+        Part::GroupExchange => Some(&[Part::Groups, Part::DynamicGroups]),
+        Part::Users | Part::Mailboxes | Part::Groups | Part::DynamicGroups => None,
+    }
+}
+
+/// Attributes that come to an object which the feed knows are a modification of it.
+fn announce_addition(
+    connection: &Connection,
+    context: &Context,
+    prepared: &Prepared,
+    oid: i64,
+    base: &[Part],
+) -> Result<(), Fault> {
+    if context.settled(prepared.object.part().coverage()).is_none() {
+        return Ok(());
+    }
+    for part in base {
+        let mark = mark(connection, context.source, *part, oid)?;
+        if mark.is_some_and(|mark| context.is_announced(part.coverage(), mark.first_run)) {
+            return modified(connection, context, prepared, oid, &Attributes::new());
+        }
+    }
+    Ok(())
+}
+
+fn announce_difference(
+    connection: &Connection,
+    context: &Context,
+    prepared: &Prepared,
+    oid: i64,
+) -> Result<(), Fault> {
+    let before = prepared.object.stored(connection, oid)?;
+    let before = before.as_ref().map(Object::comparable).unwrap_or_default();
+    modified(connection, context, prepared, oid, &before)
+}
+
+fn modified(
+    connection: &Connection,
+    context: &Context,
+    prepared: &Prepared,
+    oid: i64,
+    before: &Attributes,
+) -> Result<(), Fault> {
+    let mut attributes = change::diff(before, &prepared.object.comparable());
+    if context.schema_changed {
+        attributes.retain(|AttributeChange { before, after, .. }| before.is_some() && after.is_some());
+    }
+    if attributes.is_empty() {
+        return Ok(());
+    }
+    let name = match prepared.object.name() {
+        Some(name) => name.to_owned(),
+        None => stored_name(connection, prepared.object.part(), oid)?,
+    };
+    let object = prepared.object.part().object();
+    feed::add(connection, context, object, &prepared.id, &name, &Happened::Modified { attributes })
+}
+
+/// What the object is called by the part that names it.
+pub(crate) fn stored_name(connection: &Connection, part: Part, oid: i64) -> Result<String, Fault> {
+    let sql = match part {
+        Part::Users => "SELECT upn FROM users WHERE oid = ?1",
+        Part::Mailboxes | Part::Cas => "SELECT display_name FROM mailboxes WHERE oid = ?1",
+        Part::Groups | Part::DynamicGroups | Part::GroupExchange => {
+            "SELECT display_name FROM groups WHERE oid = ?1"
+        }
+    };
+    let name: Option<String> =
+        connection.prepare_cached(sql)?.query_row([oid], |row| row.get(0)).optional()?;
+    Ok(name.unwrap_or_default())
+}

@@ -1,0 +1,249 @@
+//! What the end of a run makes of the grants of one facet: who was given a right, and who lost it.
+//!
+//! A trustee that is only rendered in another way (a user renamed, a name that became a SID) is
+//! neither: the same principal, or the same SID, still holds the same right.
+
+use std::collections::BTreeMap;
+
+use exogate_model::change::{Happened, ObjectKind};
+use exogate_model::grant::Grant;
+use exogate_model::right::Right;
+use exogate_model::trustee::{Principal, Trustee};
+use rusqlite::{Connection, Row};
+
+use super::{Context, feed};
+use crate::batch::{Coverage, Facet};
+use crate::codec;
+use crate::error::Fault;
+
+struct Moved {
+    grant: Grant,
+    mailbox_name: String,
+    gone: bool,
+    first_run: i64,
+}
+
+/// What a grant says, apart from how its trustee is rendered: mailbox, right, deny, inherited.
+type Place = (String, Right, bool, bool);
+
+/// Settles one facet: as far as it is covered, and for mailboxes that are gone in any case.
+/// Returns how many grants were deleted.
+pub(crate) fn settle(
+    connection: &Connection,
+    context: &Context,
+    facet: Facet,
+    covered: bool,
+    delete_unseen: bool,
+) -> Result<u64, Fault> {
+    let number = codec::facet_number(facet);
+    if covered && delete_unseen {
+        connection.execute(
+            "UPDATE grants SET gone_run = ?3
+             WHERE source = ?1 AND facet = ?2 AND gone_run IS NULL AND seen_run < ?3",
+            (context.source, number, context.run),
+        )?;
+    }
+    let of_doomed = "g.mailbox IN (SELECT oid FROM temp.doomed WHERE part = 2)";
+    connection.execute(
+        &format!(
+            "UPDATE grants AS g SET gone_run = ?3
+             WHERE source = ?1 AND facet = ?2 AND gone_run IS NULL AND {of_doomed}"
+        ),
+        (context.source, number, context.run),
+    )?;
+    let settled_part = if covered { "1".to_owned() } else { of_doomed.to_owned() };
+    if let Some(settled) = context.settled(Coverage::Grants(facet)) {
+        let moved = moved(connection, context, number, &settled_part, settled)?;
+        announce(connection, context, settled, moved)?;
+    }
+    let deleted = connection.execute(
+        &format!(
+            "DELETE FROM grants AS g WHERE source = ?1 AND facet = ?2 AND gone_run IS NOT NULL AND {settled_part}"
+        ),
+        (context.source, number),
+    )?;
+    Ok(deleted as u64)
+}
+
+fn moved(
+    connection: &Connection,
+    context: &Context,
+    facet: i64,
+    settled_part: &str,
+    settled: i64,
+) -> Result<Vec<Moved>, Fault> {
+    let sql = format!(
+        "SELECT i.id, g.right, t.text, t.sid, t.principal, g.deny, g.inherited,
+             coalesce(m.display_name, ''), g.gone_run IS NOT NULL, g.first_run
+         FROM grants g JOIN ids i ON i.oid = g.mailbox JOIN trustees t ON t.trustee = g.trustee
+             LEFT JOIN mailboxes m ON m.oid = g.mailbox
+         WHERE g.source = ?1 AND g.facet = ?2 AND (g.gone_run IS NOT NULL OR g.first_run > ?3)
+             AND {settled_part}
+         ORDER BY i.id, g.right, t.text, t.sid, g.deny, g.inherited"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query((context.source, facet, settled))?;
+    let mut moved = Vec::new();
+    while let Some(row) = rows.next()? {
+        moved.push(Moved {
+            grant: grant(row)?,
+            mailbox_name: row.get(7)?,
+            gone: row.get(8)?,
+            first_run: row.get(9)?,
+        });
+    }
+    Ok(moved)
+}
+
+/// A grant from the columns mailbox id, right, text, SID, principal, deny, inherited.
+pub(crate) fn grant(row: &Row<'_>) -> Result<Grant, Fault> {
+    let sid: String = row.get(3)?;
+    Ok(Grant {
+        mailbox: row.get(0)?,
+        right: Right::from_token(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?),
+        trustee: Trustee { text: row.get(2)?, sid: (!sid.is_empty()).then_some(sid) },
+        principal: codec::principal(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?,
+        deny: row.get(5)?,
+        inherited: row.get(6)?,
+    })
+}
+
+fn announce(
+    connection: &Connection,
+    context: &Context,
+    settled: i64,
+    moved: Vec<Moved>,
+) -> Result<(), Fault> {
+    let mut places: BTreeMap<Place, (Vec<Moved>, Vec<Moved>)> = BTreeMap::new();
+    for one in moved {
+        let grant = &one.grant;
+        let place = (grant.mailbox.clone(), grant.right.clone(), grant.deny, grant.inherited);
+        let (lost, given) = places.entry(place).or_default();
+        match (one.gone, one.first_run > settled) {
+            (true, false) => lost.push(one),
+            (false, true) => given.push(one),
+            // Came and went between two feeds, or nothing new.
+            (true, true) | (false, false) => {}
+        }
+    }
+    for (lost, mut given) in places.into_values() {
+        for one in lost {
+            match given.iter().position(|other| is_same_holder(&one.grant, &other.grant)) {
+                Some(index) => {
+                    given.swap_remove(index);
+                }
+                None => add(connection, context, &one.grant, &one.mailbox_name, revoked)?,
+            }
+        }
+        given.sort_by(|a, b| a.grant.cmp(&b.grant));
+        for one in given {
+            add(connection, context, &one.grant, &one.mailbox_name, granted)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_same_holder(a: &Grant, b: &Grant) -> bool {
+    let same = |a: Option<&str>, b: Option<&str>| a.is_some() && a == b;
+    same(a.principal.id(), b.principal.id()) || same(a.trustee.sid.as_deref(), b.trustee.sid.as_deref())
+}
+
+fn add(
+    connection: &Connection,
+    context: &Context,
+    grant: &Grant,
+    mailbox_name: &str,
+    happened: impl FnOnce(&Grant) -> Happened,
+) -> Result<(), Fault> {
+    if !grant.is_entitlement() {
+        return Ok(());
+    }
+    feed::add(connection, context, ObjectKind::Mailbox, &grant.mailbox, mailbox_name, &happened(grant))
+}
+
+fn granted(grant: &Grant) -> Happened {
+    Happened::Granted {
+        right: grant.right.name().to_owned(),
+        trustee: grant.trustee.text.clone(),
+        principal: grant.principal.id().map(str::to_owned),
+    }
+}
+
+fn revoked(grant: &Grant) -> Happened {
+    Happened::Revoked {
+        right: grant.right.name().to_owned(),
+        trustee: grant.trustee.text.clone(),
+        principal: grant.principal.id().map(str::to_owned),
+    }
+}
+
+/// Stores whom a trustee stands for. A text that came to stand for somebody else takes its rights
+/// from the one and gives them to the other.
+pub(crate) fn resolve(
+    connection: &Connection,
+    context: &Context,
+    trustee: &Trustee,
+    principal: &Principal,
+) -> Result<(), Fault> {
+    let key = (context.source, &trustee.text, trustee.sid.as_deref().unwrap_or_default());
+    let mut statement = connection.prepare_cached(
+        "SELECT trustee, resolved_run, principal FROM trustees WHERE source = ?1 AND text = ?2 AND sid = ?3",
+    )?;
+    let mut rows = statement.query(key)?;
+    let Some(row) = rows.next()? else { return Ok(()) };
+    let (number, resolved_run, before): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let before = codec::principal(&before)?;
+    if resolved_run != 0 && before.id() != principal.id() {
+        announce_new_principal(connection, context, number, principal)?;
+    }
+    let oid = match principal.id() {
+        Some(id) => Some(super::ids::intern(connection, context.source, id)?.0),
+        None => None,
+    };
+    connection
+        .prepare_cached("UPDATE trustees SET resolved_run = ?2, oid = ?3, principal = ?4 WHERE trustee = ?1")?
+        .execute((number, context.run, oid, codec::to_json("a principal", principal)?))?;
+    Ok(())
+}
+
+fn announce_new_principal(
+    connection: &Connection,
+    context: &Context,
+    trustee: i64,
+    principal: &Principal,
+) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT i.id, g.right, t.text, t.sid, t.principal, g.deny, g.inherited,
+             coalesce(m.display_name, ''), g.facet, g.first_run
+         FROM grants g JOIN ids i ON i.oid = g.mailbox JOIN trustees t ON t.trustee = g.trustee
+             LEFT JOIN mailboxes m ON m.oid = g.mailbox
+         WHERE g.trustee = ?1 AND g.gone_run IS NULL ORDER BY i.id, g.facet, g.right",
+    )?;
+    let mut rows = statement.query([trustee])?;
+    while let Some(row) = rows.next()? {
+        let facet = codec::facet(row.get(8)?)?;
+        if !context.is_announced(Coverage::Grants(facet), row.get(9)?) {
+            continue;
+        }
+        let before = grant(row)?;
+        let name: String = row.get(7)?;
+        if before.principal.id().is_some() {
+            add(connection, context, &before, &name, revoked)?;
+        }
+        if principal.id().is_some() {
+            let after = Grant { principal: principal.clone(), ..before };
+            add(connection, context, &after, &name, granted)?;
+        }
+    }
+    Ok(())
+}
+
+/// Forgets trustees that no grant names any more.
+pub(crate) fn forget_unused_trustees(connection: &Connection, source: i64) -> Result<(), Fault> {
+    connection.execute(
+        "DELETE FROM trustees WHERE source = ?1
+             AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.trustee = trustees.trustee)",
+        [source],
+    )?;
+    Ok(())
+}
