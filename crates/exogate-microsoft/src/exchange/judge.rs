@@ -99,7 +99,10 @@ pub(super) fn failed(what: &str, response: &WireResponse) -> Verdict {
     let error = error_of(what, response);
     match error.kind {
         ErrorKind::Throttled => Verdict::Throttled { retry_after: error.retry_after, error },
-        ErrorKind::Unauthorized => Verdict::Unauthorized { claims: response.header("www-authenticate").and_then(claims_challenge), error },
+        ErrorKind::Unauthorized => Verdict::Unauthorized {
+            claims: response.header("www-authenticate").and_then(claims_challenge),
+            error,
+        },
         ErrorKind::Transient => Verdict::Transient { effect: effect_of(response), error },
         _ => Verdict::Failed(error),
     }

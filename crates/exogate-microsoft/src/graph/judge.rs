@@ -73,7 +73,10 @@ pub(super) fn failed(what: &str, response: &WireResponse) -> Verdict {
     let error = error_of(what, response);
     match error.kind {
         ErrorKind::Throttled => Verdict::Throttled { retry_after: error.retry_after, error },
-        ErrorKind::Unauthorized => Verdict::Unauthorized { claims: response.header("www-authenticate").and_then(claims_challenge), error },
+        ErrorKind::Unauthorized => Verdict::Unauthorized {
+            claims: response.header("www-authenticate").and_then(claims_challenge),
+            error,
+        },
         // A conflict with another writer ended without effect; of the rest nothing is known.
         ErrorKind::Transient if response.status == http::StatusCode::CONFLICT => {
             Verdict::Transient { error, effect: Effect::None }
