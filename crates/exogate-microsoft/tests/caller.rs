@@ -1,5 +1,7 @@
 //! The caller loop over a scripted transport: what is sent again, what is not, and what is reported.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod wire_support;
 
 use std::sync::{Arc, Mutex};

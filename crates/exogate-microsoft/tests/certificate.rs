@@ -1,5 +1,7 @@
 //! Certificates from every kind of file an administrator has, and the errors for those that cannot work.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use exogate_microsoft::certificate::{CertificateError, ClientCertificate, create_self_signed};
 use jiff::Timestamp;
 

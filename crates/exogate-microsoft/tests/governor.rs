@@ -1,5 +1,7 @@
 //! The governor against a service with a hidden limit, in virtual time, and its invariants against any history.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -45,11 +45,11 @@ impl SeededIds {
 
 impl Ids for SeededIds {
     fn id(&self) -> Uuid {
-        let bytes = self.with(|rng| rng.random::<u128>()).to_be_bytes();
+        let bytes = self.with(Rng::random::<u128>).to_be_bytes();
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
     fn fraction(&self) -> f64 {
-        self.with(|rng| rng.random())
+        self.with(Rng::random)
     }
 }

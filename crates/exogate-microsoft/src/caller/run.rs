@@ -137,7 +137,7 @@ impl Caller {
     /// Makes one logical call.
     pub async fn call(&self, spec: CallSpec<'_>) -> Result<WireResponse, WireError> {
         let mut run = Run::new(self, spec);
-        match run.to_its_end().await {
+        match run.until_settled().await {
             Ok(response) => Ok(response),
             Err(mut error) => {
                 error.attempts = run.attempt + 1;
@@ -199,7 +199,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn to_its_end(&mut self) -> Result<WireResponse, WireError> {
+    async fn until_settled(&mut self) -> Result<WireResponse, WireError> {
         loop {
             match self.attempt().await? {
                 Ok(response) => return Ok(response),

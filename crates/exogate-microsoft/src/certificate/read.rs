@@ -40,6 +40,7 @@ impl ClientCertificate {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Encoding {
     Pkcs1,
     Pkcs8,

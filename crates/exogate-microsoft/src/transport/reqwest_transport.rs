@@ -3,6 +3,7 @@
 //! Its own retry and redirects are off; what may be sent twice is decided above.
 
 use std::error::Error as StdError;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -114,11 +115,14 @@ impl ReqwestTransport {
                     lost(TransportErrorKind::Timeout, format!("the body stood still for {wait} s"))
                 })?
                 .map_err(|error| {
-                    let kind = if error.is_decode() {
-                        TransportErrorKind::Garbled
-                    } else {
-                        TransportErrorKind::Reset
+                    // Decompression fails with bad data; a body that ends too soon is a broken connection.
+                    let bad_data = |cause: &(dyn StdError + 'static)| {
+                        cause.downcast_ref::<std::io::Error>().is_some_and(|io| {
+                            matches!(io.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput)
+                        })
                     };
+                    let garbled = error.is_decode() && in_chain(&error, bad_data);
+                    let kind = if garbled { TransportErrorKind::Garbled } else { TransportErrorKind::Reset };
                     lost(kind, innermost(&error))
                 })?;
             let Some(chunk) = chunk else {
@@ -161,7 +165,7 @@ impl Transport for ReqwestTransport {
 fn classify(error: &reqwest::Error, host: String) -> TransportError {
     let detail = innermost(error);
     let (sent, kind) = if error.is_connect() {
-        let kind = if in_chain(error, |cause| cause.is::<rustls::Error>()) {
+        let kind = if in_chain(error, <dyn StdError>::is::<rustls::Error>) {
             TransportErrorKind::Tls
         } else if error.is_dns() {
             TransportErrorKind::Dns
