@@ -1,5 +1,7 @@
 //! What is refused before it is sent, what is checked when it came back, and what the identity may run.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod exchange_support;
 mod wire_support;
 

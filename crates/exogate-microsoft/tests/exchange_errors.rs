@@ -1,5 +1,7 @@
 //! Every recorded form of failure and of success, through the client: what it means, what is said, what is repeated.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod exchange_support;
 mod wire_support;
 

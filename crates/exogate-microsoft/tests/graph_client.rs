@@ -1,5 +1,7 @@
 //! Graph: listings, deltas, batches and changes, against a service that answers by a rule.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod exchange_support;
 mod wire_support;
 
@@ -268,7 +270,7 @@ async fn throttled_items_of_a_batch_are_asked_again_together() {
     for (n, reply) in replies.into_iter().enumerate() {
         match reply {
             Ok(reply) => {
-                assert_eq!(reply.record().expect("an object").text("id"), Some(n.to_string().as_str()))
+                assert_eq!(reply.record().expect("an object").text("id"), Some(n.to_string().as_str()));
             }
             Err(error) => assert_eq!((n, &error.kind), (5, &ErrorKind::NotFound)),
         }
