@@ -11,6 +11,8 @@ pub struct ListQuery {
     pub filter: Option<String>,
     /// As Graph wants it, without the outer quotes: `displayName:ada`.
     pub search: Option<String>,
+    /// Related objects to bring along: `manager($select=id)`. Does not go with `advanced`.
+    pub expand: Option<String>,
     /// Objects per page; the largest page if none.
     pub top: Option<u16>,
     /// Asks the index that knows more operators but lags behind writes.
@@ -45,6 +47,12 @@ impl ListQuery {
     }
 
     #[must_use]
+    pub fn expand(mut self, expand: impl Into<String>) -> Self {
+        self.expand = Some(expand.into());
+        self
+    }
+
+    #[must_use]
     pub fn top(mut self, top: u16) -> Self {
         self.top = Some(top);
         self
@@ -71,6 +79,9 @@ impl ListQuery {
             // Inside the quotes, a quote and a backslash are escaped.
             let escaped = search.replace('\\', "\\\\").replace('"', "\\\"");
             query.add("$search", &format!("\"{escaped}\""));
+        }
+        if let Some(expand) = &self.expand {
+            query.add("$expand", expand);
         }
         let top = self.top.unwrap_or(LARGEST_PAGE).clamp(1, LARGEST_PAGE);
         query.add("$top", &top.to_string());
@@ -181,6 +192,12 @@ mod tests {
         let query = ListQuery::new("users").search(r#"displayName:a"b\c"#).top(5);
         assert_eq!(query.query(), "$search=%22displayName:a%5C%22b%5C%5Cc%22&$top=5");
         assert!(query.is_eventual());
+    }
+
+    #[test]
+    fn related_objects_are_brought_along() {
+        let query = ListQuery::new("users").select(["id"]).expand("manager($select=id)").top(100);
+        assert_eq!(query.query(), "$select=id&$expand=manager($select=id)&$top=100");
     }
 
     #[test]
