@@ -87,7 +87,8 @@ pub(super) fn dress(ctx: &World, req: &Request, reply: &mut Reply, units: u32) {
 
 /// An error of the binder or a cmdlet.
 pub(super) fn error(ctx: &World, req: &Request, knobs: &ExchangeKnobs, error: &ExchangeError) -> Reply {
-    let language = knobs.error_language.as_deref().or_else(|| req.header("accept-language")).unwrap_or("en-US");
+    let language =
+        knobs.error_language.as_deref().or_else(|| req.header("accept-language")).unwrap_or("en-US");
     let status = StatusCode::from_u16(error.status(knobs)).unwrap_or(StatusCode::BAD_REQUEST);
     let mut reply = Reply::with(status, JSON, error.body(knobs, language));
     dress(ctx, req, &mut reply, 1);
@@ -150,10 +151,16 @@ impl Envelope<'_> {
             let token = self.binding.token(cursor, self.ctx.now());
             let last = self.req.path.segment(3).unwrap_or("InvokeCommand");
             let select = self.req.query.get("$select").map(|list| {
-                format!("%24select={}&", percent_encoding::utf8_percent_encode(list, percent_encoding::NON_ALPHANUMERIC))
+                format!(
+                    "%24select={}&",
+                    percent_encoding::utf8_percent_encode(list, percent_encoding::NON_ALPHANUMERIC)
+                )
             });
             out.extend_from_slice(b",\"@odata.nextLink\":");
-            write_string(&mut out, &format!("{base}/{last}?{}%24skiptoken={token}", select.unwrap_or_default()));
+            write_string(
+                &mut out,
+                &format!("{base}/{last}?{}%24skiptoken={token}", select.unwrap_or_default()),
+            );
         }
         if !self.knobs.lean {
             out.extend_from_slice(b",\"adminapi.warnings@odata.type\":\"#Collection(String)\"");

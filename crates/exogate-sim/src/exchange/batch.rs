@@ -46,10 +46,15 @@ pub(super) fn batch(ctx: &World, req: &Request) -> Reply {
     let knobs = &scenario.exchange;
     let refuse = |text: &str| answer::error(ctx, req, knobs, &ExchangeError::new(Condition::BadBody, [text]));
     let Ok(batch) = serde_json::from_slice::<Batch<'_>>(&req.body) else {
-        return refuse("The batch payload could not be parsed: an object with an array 'requests' is expected.");
+        return refuse(
+            "The batch payload could not be parsed: an object with an array 'requests' is expected.",
+        );
     };
     if knobs.batch_refuse_larger && batch.requests.len() > knobs.batch_limit as usize {
-        return refuse(&format!("The batch holds more than the {} requests that are allowed.", knobs.batch_limit));
+        return refuse(&format!(
+            "The batch holds more than the {} requests that are allowed.",
+            knobs.batch_limit
+        ));
     }
     let mut answers: Vec<Vec<u8>> = batch.requests.iter().map(|item| one(ctx, req, item)).collect();
     if knobs.batch_shuffle {
@@ -100,7 +105,10 @@ fn one(ctx: &World, outer: &Request, item: &Item<'_>) -> Vec<u8> {
     let body = reply.body.to_bytes();
     if !body.is_empty() {
         out.extend_from_slice(b",\"body\":");
-        let is_json = reply.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        let is_json = reply
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         if is_json {
             out.extend_from_slice(&body);
         } else {
@@ -136,7 +144,9 @@ fn inner_request(outer: &Request, item: &Item<'_>) -> Option<Request> {
     inner.query = Query::new(query);
     inner.body = item.body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(body.get().as_bytes()));
     for (name, value) in &item.headers {
-        let (Ok(name), Some(value)) = (HeaderName::from_bytes(name.as_bytes()), value.as_str()) else { continue };
+        let (Ok(name), Some(value)) = (HeaderName::from_bytes(name.as_bytes()), value.as_str()) else {
+            continue;
+        };
         if name == AUTHORIZATION && value.is_empty() {
             continue;
         }

@@ -158,7 +158,10 @@ pub fn bind(
     Ok(Bound { cmdlet, set, values, typed })
 }
 
-fn choose_set(cmdlet: &'static CmdletSpec, values: &[(&'static str, Arg)]) -> Result<&'static str, ExchangeError> {
+fn choose_set(
+    cmdlet: &'static CmdletSpec,
+    values: &[(&'static str, Arg)],
+) -> Result<&'static str, ExchangeError> {
     let given = |name: &str| values.iter().any(|(bound, _)| *bound == name);
     let fitting: Vec<_> = cmdlet
         .sets
@@ -244,7 +247,10 @@ fn convert(name: &str, spec: &ParameterSpec, value: &Json) -> Result<Arg, Exchan
 
 impl Converter<'_> {
     fn refuse(&self, value: &str, reason: &str) -> ExchangeError {
-        ExchangeError::new(Condition::Transformation, [self.name, value, self.spec.type_name.as_str(), reason])
+        ExchangeError::new(
+            Condition::Transformation,
+            [self.name, value, self.spec.type_name.as_str(), reason],
+        )
     }
 
     fn count(&self, list: &[String]) -> Result<(), ExchangeError> {
@@ -284,10 +290,7 @@ impl Converter<'_> {
                 "add" => &mut add,
                 "remove" => &mut remove,
                 _ => {
-                    return Err(self.refuse(
-                        key,
-                        "The hashtable may hold the keys Add and Remove only.",
-                    ));
+                    return Err(self.refuse(key, "The hashtable may hold the keys Add and Remove only."));
                 }
             };
             match value {
@@ -313,9 +316,9 @@ impl Converter<'_> {
         let bytes = map.get("Data").and_then(Json::as_array);
         let fits = |item: &Json| item.as_u64().is_some_and(|byte| byte < 256);
         match (self.spec.kind, bytes) {
-            (Kind::Secret | Kind::Certificate | Kind::String, Some(items)) if items.iter().all(fits) => {
-                Ok(Arg::Text(items.iter().filter_map(Json::as_u64).map(|byte| format!("{byte:02x}")).collect()))
-            }
+            (Kind::Secret | Kind::Certificate | Kind::String, Some(items)) if items.iter().all(fits) => Ok(
+                Arg::Text(items.iter().filter_map(Json::as_u64).map(|byte| format!("{byte:02x}")).collect()),
+            ),
             _ => Err(self.refuse("System.Byte[]", "A byte array is not expected here.")),
         }
     }
@@ -370,7 +373,9 @@ impl Converter<'_> {
         let text = match value {
             Json::String(text) => text.clone(),
             Json::Bool(_) | Json::Number(_) => as_typed(value),
-            Json::Object(map) if map.get("@odata.type").and_then(Json::as_str) == Some(HASHTABLE) => as_typed(value),
+            Json::Object(map) if map.get("@odata.type").and_then(Json::as_str) == Some(HASHTABLE) => {
+                as_typed(value)
+            }
             _ => return Err(self.refuse(&value.to_string(), "A text is expected.")),
         };
         match self.spec.kind {
@@ -432,14 +437,16 @@ impl Converter<'_> {
         let wanted = text.trim();
         // Several flags may be joined by commas.
         if wanted.contains(',') {
-            let parts = wanted.split(',').map(|part| self.enumeration(part)).collect::<Result<Vec<_>, _>>()?;
+            let parts =
+                wanted.split(',').map(|part| self.enumeration(part)).collect::<Result<Vec<_>, _>>()?;
             return Ok(parts.join(", "));
         }
         if let Some(exact) = values.iter().find(|value| value.eq_ignore_ascii_case(wanted)) {
             return Ok(exact.clone());
         }
         let begins = |value: &&String| {
-            !wanted.is_empty() && value.get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted))
+            !wanted.is_empty()
+                && value.get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted))
         };
         let mut candidates = values.iter().filter(begins);
         match (candidates.next(), candidates.next()) {
@@ -484,7 +491,10 @@ fn is_proxy_address(text: &str) -> bool {
     match text.split_once(':') {
         Some((prefix, rest)) if prefix.eq_ignore_ascii_case("smtp") => is_smtp_address(rest),
         Some((prefix, rest)) => {
-            !prefix.is_empty() && prefix.len() <= 9 && prefix.chars().all(|c| c.is_ascii_alphanumeric()) && !rest.is_empty()
+            !prefix.is_empty()
+                && prefix.len() <= 9
+                && prefix.chars().all(|c| c.is_ascii_alphanumeric())
+                && !rest.is_empty()
         }
         None => is_smtp_address(text),
     }

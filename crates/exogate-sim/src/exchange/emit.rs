@@ -40,7 +40,15 @@ impl Page {
     /// An empty page.
     #[must_use]
     pub fn new(window: Window, projection: Projection) -> Self {
-        Self { window, projection, template: None, rows: Vec::new(), count: 0, next: None, warnings: Vec::new() }
+        Self {
+            window,
+            projection,
+            template: None,
+            rows: Vec::new(),
+            count: 0,
+            next: None,
+            warnings: Vec::new(),
+        }
     }
 
     /// Where the page begins.

@@ -156,11 +156,14 @@ fn spec(condition: Condition) -> Spec {
             english: "Cannot process argument transformation on parameter '{0}'. Cannot convert value \"{1}\" to type \"{2}\". Error: \"{3}\"",
             german: None,
         },
-        C::ParameterValidation => {
-            binder("System.Management.Automation.ParameterBindingValidationException", "Cannot validate argument on parameter '{0}'. {1}")
-        }
+        C::ParameterValidation => binder(
+            "System.Management.Automation.ParameterBindingValidationException",
+            "Cannot validate argument on parameter '{0}'. {1}",
+        ),
         C::NotFound => Spec {
-            german: Some("Der Vorgang konnte nicht ausgeführt werden, weil das Objekt '{0}' auf '{1}' nicht gefunden wurde."),
+            german: Some(
+                "Der Vorgang konnte nicht ausgeführt werden, weil das Objekt '{0}' auf '{1}' nicht gefunden wurde.",
+            ),
             ..cmdlet(
                 NOT_FOUND,
                 Some("Ex6F9304"),
@@ -168,7 +171,9 @@ fn spec(condition: Condition) -> Spec {
             )
         },
         C::LookupNotFound => Spec {
-            german: Some("Das Objekt \"{0}\" wurde nicht gefunden. Stellen Sie sicher, dass die Schreibweise richtig ist, oder geben Sie ein anderes Objekt an."),
+            german: Some(
+                "Das Objekt \"{0}\" wurde nicht gefunden. Stellen Sie sicher, dass die Schreibweise richtig ist, oder geben Sie ein anderes Objekt an.",
+            ),
             ..cmdlet(
                 NOT_FOUND,
                 Some("Ex94914C"),
@@ -176,7 +181,11 @@ fn spec(condition: Condition) -> Spec {
             )
         },
         C::MailboxGone => cmdlet(NOT_FOUND, Some("Ex41BAF5"), "The specified mailbox doesn't exist."),
-        C::Ambiguous => cmdlet(AMBIGUOUS, None, "The operation couldn't be performed because '{0}' matches multiple entries."),
+        C::Ambiguous => cmdlet(
+            AMBIGUOUS,
+            None,
+            "The operation couldn't be performed because '{0}' matches multiple entries.",
+        ),
         C::RecipientAmbiguous => cmdlet(
             AMBIGUOUS,
             None,
@@ -214,7 +223,9 @@ fn spec(condition: Condition) -> Spec {
             "The proxy address \"SMTP:{0}\" is already being used by the proxy addresses or LegacyExchangeDN. Please choose another proxy address.",
         ),
         C::NotGroupManager => Spec {
-            german: Some("Sie verfügen nicht über ausreichende Berechtigungen. Dieser Vorgang kann nur von einem Manager der Gruppe ausgeführt werden."),
+            german: Some(
+                "Sie verfügen nicht über ausreichende Berechtigungen. Dieser Vorgang kann nur von einem Manager der Gruppe ausgeführt werden.",
+            ),
             ..cmdlet(
                 "Microsoft.Exchange.Configuration.Tasks.OperationRequiresGroupManagerException",
                 None,
@@ -223,11 +234,15 @@ fn spec(condition: Condition) -> Spec {
         },
         C::RecipientTask => cmdlet(RECIPIENT_TASK, None, "{0}"),
         C::Validation => cmdlet(VALIDATION, None, "{0}"),
-        C::DuplicateEntry => {
-            cmdlet(RECIPIENT_TASK, None, "The parameter \"{0}\" contains the following duplicated recipient identity: \"{1}\"")
-        }
+        C::DuplicateEntry => cmdlet(
+            RECIPIENT_TASK,
+            None,
+            "The parameter \"{0}\" contains the following duplicated recipient identity: \"{1}\"",
+        ),
         C::DirSynced => Spec {
-            german: Some("Der Vorgang für das Postfach \"{0}\" konnte nicht ausgeführt werden, da er außerhalb des Schreibbereichs des aktuellen Benutzers liegt. Die Aktion '{1}', '{2}' kann für das Objekt '{0}' nicht ausgeführt werden, weil das Objekt von Ihrer lokalen Organisation synchronisiert wird."),
+            german: Some(
+                "Der Vorgang für das Postfach \"{0}\" konnte nicht ausgeführt werden, da er außerhalb des Schreibbereichs des aktuellen Benutzers liegt. Die Aktion '{1}', '{2}' kann für das Objekt '{0}' nicht ausgeführt werden, weil das Objekt von Ihrer lokalen Organisation synchronisiert wird.",
+            ),
             ..cmdlet(
                 "Microsoft.Exchange.Data.Directory.InvalidObjectOperationException",
                 None,
@@ -254,9 +269,7 @@ fn spec(condition: Condition) -> Spec {
             None,
             "There is no existing permission entry found for user: {0}.",
         ),
-        C::FolderNotFound => {
-            cmdlet(NOT_FOUND, None, "The specified folder couldn't be found. Folder: {0}")
-        }
+        C::FolderNotFound => cmdlet(NOT_FOUND, None, "The specified folder couldn't be found. Folder: {0}"),
         C::FilterSyntax => cmdlet(
             PARSING,
             None,
@@ -333,7 +346,9 @@ impl ExchangeError {
     #[must_use]
     pub fn status(&self, knobs: &ExchangeKnobs) -> u16 {
         match self.condition {
-            Condition::NotFound | Condition::LookupNotFound | Condition::MailboxGone => knobs.not_found_status,
+            Condition::NotFound | Condition::LookupNotFound | Condition::MailboxGone => {
+                knobs.not_found_status
+            }
             Condition::Ambiguous | Condition::RecipientAmbiguous => knobs.ambiguous_status,
             Condition::AlreadyExists
             | Condition::AlreadyMember
@@ -356,14 +371,18 @@ impl ExchangeError {
             500.. => "InternalServerError",
             _ => "BadRequest",
         };
-        let message = if spec.origin == Origin::Cmdlet { "Error executing cmdlet" } else { "Invalid Operation" };
+        let message =
+            if spec.origin == Origin::Cmdlet { "Error executing cmdlet" } else { "Invalid Operation" };
         let detail_code = if spec.origin == Origin::Cmdlet { "Context" } else { "Client" };
         let hex = spec.code.map_or_else(|| throw_site(exception, spec.english), str::to_owned);
         let detail = match (knobs.error_form, spec.origin) {
             (ErrorForm::Json, _) => {
-                json!({"Message": text, "TypeName": exception, "StackTrace": null, "InnerError": null}).to_string()
+                json!({"Message": text, "TypeName": exception, "StackTrace": null, "InnerError": null})
+                    .to_string()
             }
-            (ErrorForm::Coded, _) | (ErrorForm::Natural, Origin::Cmdlet) => format!("{hex}|{exception}|{text}"),
+            (ErrorForm::Coded, _) | (ErrorForm::Natural, Origin::Cmdlet) => {
+                format!("{hex}|{exception}|{text}")
+            }
             _ => format!("|{exception}|{text}"),
         };
         let with_details = spec.origin != Origin::Transformation || knobs.error_form != ErrorForm::Natural;
@@ -431,7 +450,8 @@ mod tests {
 
     #[test]
     fn a_bad_value_has_warnings_and_no_details() {
-        let error = ExchangeError::new(Condition::Transformation, ["QuarantineTypes", "Nonsense", "Enum[]", "no"]);
+        let error =
+            ExchangeError::new(Condition::Transformation, ["QuarantineTypes", "Nonsense", "Enum[]", "no"]);
         let (body, _) = detail(&error, &ExchangeKnobs::default(), "en-US");
         assert!(body["error"].get("details").is_none());
         assert_eq!(body["@adminapi.warnings"], json!([]));
@@ -443,12 +463,19 @@ mod tests {
     fn every_form_can_be_asked_for() {
         let error = ExchangeError::new(Condition::NotFound, ["nobody"]);
         let mut knobs = ExchangeKnobs::default();
-        assert!(detail(&error, &knobs, "").1.starts_with("Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|"));
+        assert!(detail(&error, &knobs, "").1.starts_with(
+            "Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|"
+        ));
         knobs.error_form = ErrorForm::Uncoded;
         assert!(detail(&error, &knobs, "").1.starts_with("|Microsoft."));
         knobs.error_form = ErrorForm::Json;
         let inner: Json = serde_json::from_str(&detail(&error, &knobs, "").1).unwrap();
-        assert!(inner["Message"].as_str().unwrap().contains("object 'nobody' couldn't be found on 'DB3PR01A01DC001"));
+        assert!(
+            inner["Message"]
+                .as_str()
+                .unwrap()
+                .contains("object 'nobody' couldn't be found on 'DB3PR01A01DC001")
+        );
         assert!(detail(&error, &knobs, "de-DE").1.contains("nicht gefunden"));
         knobs.hide_internal_exception = true;
         assert!(detail(&error, &knobs, "").0["error"]["innererror"].get("internalexception").is_none());

@@ -96,7 +96,9 @@ fn answered(
         server
     };
     let asked_size = page_size(req);
-    let page_size = asked_size.unwrap_or(u64::from(knobs.default_page_size)).clamp(1, u64::from(knobs.max_page_size.max(1)));
+    let page_size = asked_size
+        .unwrap_or(u64::from(knobs.default_page_size))
+        .clamp(1, u64::from(knobs.max_page_size.max(1)));
     let envelope = Envelope {
         ctx,
         req,
@@ -110,7 +112,11 @@ fn answered(
         Some(token) => envelope.binding.open(token, ctx.now(), knobs)?,
         None => Cursor::default(),
     };
-    let window = Window { from, page: page_size, total: bound.result_size(DEFAULT_RESULT_SIZE).filter(|_| has_result_size(bound)) };
+    let window = Window {
+        from,
+        page: page_size,
+        total: bound.result_size(DEFAULT_RESULT_SIZE).filter(|_| has_result_size(bound)),
+    };
     let projection = Projection::new(req.query.get("$select"), knobs.lean);
     let mut page = Page::new(window, projection);
     if bound.cmdlet.writes() {
@@ -152,10 +158,12 @@ fn confirmation_text(bound: &Bound) -> String {
 /// `Prefer: odata.maxpagesize=N`.
 fn page_size(req: &Request) -> Option<u64> {
     let values = req.headers.get_all("prefer");
-    let mut parts = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split([';', ',']));
+    let mut parts =
+        values.iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split([';', ',']));
     parts.find_map(|part| {
         let (name, value) = part.split_once('=')?;
-        let known = ["odata.maxpagesize", "maxpagesize"].iter().any(|known| name.trim().eq_ignore_ascii_case(known));
+        let known =
+            ["odata.maxpagesize", "maxpagesize"].iter().any(|known| name.trim().eq_ignore_ascii_case(known));
         if known { value.trim().trim_matches('"').parse().ok() } else { None }
     })
 }
@@ -164,13 +172,16 @@ fn page_size(req: &Request) -> Option<u64> {
 fn read_body(body: &[u8]) -> Result<(String, Map<String, Json>), ExchangeError> {
     let bad = |text: &str| ExchangeError::new(Condition::BadBody, [text]);
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    let mut json: Json = serde_json::from_slice(body)
-        .map_err(|_| bad("The payload could not be parsed as JSON. An action parameter payload is expected."))?;
+    let mut json: Json = serde_json::from_slice(body).map_err(|_| {
+        bad("The payload could not be parsed as JSON. An action parameter payload is expected.")
+    })?;
     let Some(object) = json.as_object_mut() else {
         return Err(bad("The payload of an action must be a JSON object."));
     };
     let Some(Json::Object(mut input)) = object.remove("CmdletInput") else {
-        return Err(bad("The parameter 'CmdletInput' is missing or null in the payload of action 'InvokeCommand'."));
+        return Err(bad(
+            "The parameter 'CmdletInput' is missing or null in the payload of action 'InvokeCommand'.",
+        ));
     };
     let Some(Json::String(name)) = input.remove("CmdletName") else {
         return Err(bad(

@@ -26,9 +26,7 @@ pub mod trustee;
 pub mod value;
 mod write;
 
-pub use knobs::{
-    DeniedReply, ErrorForm, ExchangeKnobs, ListForm, TrusteeForm, UnknownIdentity, WriteReply,
-};
+pub use knobs::{DeniedReply, ErrorForm, ExchangeKnobs, ListForm, TrusteeForm, UnknownIdentity, WriteReply};
 pub use service::{ExchangeService, SearchSessions};
 
 use std::sync::Arc;
@@ -45,7 +43,9 @@ pub async fn handle(ctx: &Arc<World>, req: Request) -> Reply {
 
 /// Answers one request; items of a batch come back here.
 pub(crate) fn dispatch(ctx: &World, req: &Request) -> Reply {
-    let is = |at: usize, name: &str| req.path.segment(at).is_some_and(|segment| segment.eq_ignore_ascii_case(name));
+    let is = |at: usize, name: &str| {
+        req.path.segment(at).is_some_and(|segment| segment.eq_ignore_ascii_case(name))
+    };
     if !is(0, "adminapi") || req.path.segments.len() < 4 {
         return Reply::status(StatusCode::NOT_FOUND);
     }

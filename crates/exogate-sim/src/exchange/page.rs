@@ -70,7 +70,8 @@ impl Binding<'_> {
     fn read(&self, token: &str, now: Time, knobs: &ExchangeKnobs) -> Option<Cursor> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).ok()?).ok()?;
         let (sealed, seal) = text.rsplit_once('|')?;
-        if u64::from_str_radix(seal, 16).ok()? != self.hash(sealed.as_bytes()) || knobs.refuse_all_page_tokens {
+        if u64::from_str_radix(seal, 16).ok()? != self.hash(sealed.as_bytes()) || knobs.refuse_all_page_tokens
+        {
             return None;
         }
         let mut parts = sealed.split('|');

@@ -50,7 +50,11 @@ impl<'a> Reader<'a> {
             sessions,
             organizational_unit,
             organization_id,
-            categories: [category("Person"), category("Group"), category("ms-Exch-Dynamic-Distribution-List")],
+            categories: [
+                category("Person"),
+                category("Group"),
+                category("ms-Exch-Dynamic-Distribution-List"),
+            ],
             controller: format!("DB3PR01A01DC001.{}", tenant.forest),
         }
     }

@@ -266,7 +266,13 @@ mod tests {
 
     #[test]
     fn both_paths_write_the_same_valid_row() {
-        for select in [None, Some("Identity,WhenCreatedUTC"), Some("exchangeguid"), Some("Nothing"), Some("PitrState, Alias")] {
+        for select in [
+            None,
+            Some("Identity,WhenCreatedUTC"),
+            Some("exchangeguid"),
+            Some("Nothing"),
+            Some("PitrState, Alias"),
+        ] {
             let template = Template::compile(RowClass::Mailbox, &Projection::new(select, false), varies);
             let (mut fast, mut slow) = (Vec::new(), Vec::new());
             template.write(&Fixed(false), &mut fast);
@@ -279,7 +285,9 @@ mod tests {
     #[test]
     fn annotations_come_before_their_property() {
         let projection = Projection::new(
-            Some("GrantSendOnBehalfTo,ExchangeGuid,PitrCopyIntervalInSeconds,RecipientSoftDeletedStatus,WhenCreatedUTC,Identity"),
+            Some(
+                "GrantSendOnBehalfTo,ExchangeGuid,PitrCopyIntervalInSeconds,RecipientSoftDeletedStatus,WhenCreatedUTC,Identity",
+            ),
             false,
         );
         let mut out = Vec::new();

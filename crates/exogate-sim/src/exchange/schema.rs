@@ -205,7 +205,9 @@ mod tests {
             for property in properties(class) {
                 let fits = match (property.wire, &property.default) {
                     (WireType::List, Json::Array(_)) | (WireType::Text | WireType::Bool, Json::Null) => true,
-                    (WireType::Text | WireType::Guid, Json::String(_)) | (WireType::Bool, Json::Bool(_)) => true,
+                    (WireType::Text | WireType::Guid, Json::String(_)) | (WireType::Bool, Json::Bool(_)) => {
+                        true
+                    }
                     (WireType::Time | WireType::TimeUtc, Json::Null) => true,
                     (WireType::Int16 | WireType::Int32, Json::Number(_) | Json::Null) => true,
                     _ => false,
@@ -220,7 +222,10 @@ mod tests {
         let names: Vec<_> = properties(RowClass::Mailbox).iter().map(|property| property.name).collect();
         assert_eq!(names[0], "AcceptMessagesOnlyFromWithDisplayNames");
         let at = |name: &str| names.iter().position(|known| *known == name).unwrap();
-        assert!(at("CustomAttribute1") < at("CustomAttribute10") && at("CustomAttribute15") < at("CustomAttribute2"));
+        assert!(
+            at("CustomAttribute1") < at("CustomAttribute10")
+                && at("CustomAttribute15") < at("CustomAttribute2")
+        );
         assert!(at("Identity") < at("Id") && at("Guid") < at("OriginatingServer"));
         assert!(names.len() > 200);
     }

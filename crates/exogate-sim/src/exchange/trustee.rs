@@ -34,7 +34,12 @@ pub struct Rendered {
 
 impl Rendered {
     fn bare(name: &str, sid: &str) -> Self {
-        Self { name: name.to_owned(), sid: sid.to_owned(), address: String::new(), display_name: String::new() }
+        Self {
+            name: name.to_owned(),
+            sid: sid.to_owned(),
+            address: String::new(),
+            display_name: String::new(),
+        }
     }
 }
 
@@ -75,7 +80,8 @@ impl Reader<'_> {
     }
 
     fn resolved(&self, object: &Object, sid: String) -> Rendered {
-        let mut form = if object.group().is_some() { self.knobs.trustee_groups } else { self.knobs.trustee_users };
+        let mut form =
+            if object.group().is_some() { self.knobs.trustee_groups } else { self.knobs.trustee_users };
         if form == TrusteeForm::Mixed {
             form = match object.rid % 6 {
                 0 => TrusteeForm::UserPrincipalName,

@@ -91,7 +91,10 @@ fn us_time(text: &str) -> Option<Time> {
         return None;
     }
     let civil = jiff::civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
-    civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| Time::from_seconds(zoned.timestamp().as_second()))
+    civil
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .ok()
+        .map(|zoned| Time::from_seconds(zoned.timestamp().as_second()))
 }
 
 #[cfg(test)]

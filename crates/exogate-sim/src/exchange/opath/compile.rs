@@ -75,8 +75,12 @@ pub fn compile(filter: &str, cmdlet: &str) -> Result<Compiled, ExchangeError> {
 
 fn node(expr: &Expr, filter: &str, cmdlet: &str) -> Result<Node, ExchangeError> {
     Ok(match expr {
-        Expr::And(parts) => Node::All(parts.iter().map(|part| node(part, filter, cmdlet)).collect::<Result<_, _>>()?),
-        Expr::Or(parts) => Node::Any(parts.iter().map(|part| node(part, filter, cmdlet)).collect::<Result<_, _>>()?),
+        Expr::And(parts) => {
+            Node::All(parts.iter().map(|part| node(part, filter, cmdlet)).collect::<Result<_, _>>()?)
+        }
+        Expr::Or(parts) => {
+            Node::Any(parts.iter().map(|part| node(part, filter, cmdlet)).collect::<Result<_, _>>()?)
+        }
         Expr::Not(inner) => Node::Not(Box::new(node(inner, filter, cmdlet)?)),
         Expr::Compare(comparison) => test(comparison, filter, cmdlet)?,
     })
@@ -87,7 +91,10 @@ fn test(comparison: &Comparison, filter: &str, cmdlet: &str) -> Result<Node, Exc
         .get(&comparison.property.to_ascii_lowercase())
         .filter(|spec| spec.cmdlets.iter().any(|name| name.eq_ignore_ascii_case(cmdlet)))
     else {
-        return Err(ExchangeError::new(Condition::FilterProperty, [comparison.property.clone(), filter.to_owned()]));
+        return Err(ExchangeError::new(
+            Condition::FilterProperty,
+            [comparison.property.clone(), filter.to_owned()],
+        ));
     };
     let bad = || {
         let operand = match &comparison.operand {
@@ -95,11 +102,16 @@ fn test(comparison: &Comparison, filter: &str, cmdlet: &str) -> Result<Node, Exc
             Operand::Bool(value) => value.to_string(),
             Operand::Text(text) => text.clone(),
         };
-        ExchangeError::new(Condition::FilterOperand, [operand, spec.value.clone(), spec.name.clone(), filter.to_owned()])
+        ExchangeError::new(
+            Condition::FilterOperand,
+            [operand, spec.value.clone(), spec.name.clone(), filter.to_owned()],
+        )
     };
     let operand = match (&comparison.operand, comparison.operator) {
         (Operand::Null, _) => Typed::Null,
-        (Operand::Text(text), Operator::Like | Operator::NotLike) => pattern(text, spec.wildcards).ok_or_else(bad)?,
+        (Operand::Text(text), Operator::Like | Operator::NotLike) => {
+            pattern(text, spec.wildcards).ok_or_else(bad)?
+        }
         (Operand::Bool(value), _) => match spec.value.as_str() {
             "bool" | "string" => Typed::Bool(*value),
             "int" | "int_0_1_or_null" => Typed::Int(i64::from(*value)),

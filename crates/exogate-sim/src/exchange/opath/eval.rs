@@ -55,9 +55,13 @@ fn ordered(operator: Operator, ordering: std::cmp::Ordering) -> bool {
 
 fn text_holds(text: &str, operator: Operator, operand: &Typed) -> bool {
     match operand {
-        Typed::Pattern { text: want, open_start, open_end } => matches_pattern(text, want, *open_start, *open_end),
+        Typed::Pattern { text: want, open_start, open_end } => {
+            matches_pattern(text, want, *open_start, *open_end)
+        }
         Typed::Text(want) => ordered(operator, folded(text, want)),
-        Typed::Bool(want) => operator == Operator::Eq && text.eq_ignore_ascii_case(if *want { "true" } else { "false" }),
+        Typed::Bool(want) => {
+            operator == Operator::Eq && text.eq_ignore_ascii_case(if *want { "true" } else { "false" })
+        }
         Typed::Int(want) => size_or_number(text).is_some_and(|have| ordered(operator, have.cmp(want))),
         Typed::Time(want) => parse_time(text).is_some_and(|have| ordered(operator, have.cmp(want))),
         Typed::Null => text.is_empty(),

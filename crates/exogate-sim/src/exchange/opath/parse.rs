@@ -167,7 +167,8 @@ fn unary(input: &mut In<'_>, depth: usize) -> Outcome<Expr> {
 }
 
 fn comparison(input: &mut In<'_>) -> Outcome<Comparison> {
-    let property: &str = take_while(1.., |c: char| c.is_ascii_alphanumeric() || c == '_').parse_next(input)?;
+    let property: &str =
+        take_while(1.., |c: char| c.is_ascii_alphanumeric() || c == '_').parse_next(input)?;
     let before = *input;
     let Some(operator) = operator(dashed(input)?) else {
         *input = before;
@@ -215,7 +216,8 @@ fn quoted<'i>(quote: char) -> impl FnMut(&mut In<'i>) -> Outcome<Operand> {
 }
 
 fn bare(input: &mut In<'_>) -> Outcome<Operand> {
-    let word: &str = take_while(1.., |c: char| !c.is_whitespace() && !"()'\"{}".contains(c)).parse_next(input)?;
+    let word: &str =
+        take_while(1.., |c: char| !c.is_whitespace() && !"()'\"{}".contains(c)).parse_next(input)?;
     Ok(match word.to_ascii_lowercase().as_str() {
         "$null" => Operand::Null,
         "$true" => Operand::Bool(true),
@@ -271,8 +273,20 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for filter in [
-            "", "   ", "Alias", "Alias -eq", "Alias -match 'x'", "Alias -eq 'x", "(Alias -eq 'x'", "Alias -eq 'x')",
-            "Alias -eq 'x' -and", "Alias -eq 'x' 'y'", "-eq 'x'", "Alias -eq $foo", "Alias = 'x'", "{}",
+            "",
+            "   ",
+            "Alias",
+            "Alias -eq",
+            "Alias -match 'x'",
+            "Alias -eq 'x",
+            "(Alias -eq 'x'",
+            "Alias -eq 'x')",
+            "Alias -eq 'x' -and",
+            "Alias -eq 'x' 'y'",
+            "-eq 'x'",
+            "Alias -eq $foo",
+            "Alias = 'x'",
+            "{}",
         ] {
             assert!(parse(filter).is_err(), "{filter}");
         }

@@ -45,7 +45,9 @@ impl Row for ConfigRow<'_> {
             "OrganizationId" => Value::text(&self.reader.organization_id),
             "OriginatingServer" => Value::text(&self.reader.controller),
             "ObjectClass" => Value::List(vec![Cow::Borrowed("top")]),
-            "WhenCreated" | "WhenCreatedUTC" | "WhenChanged" | "WhenChangedUTC" => Value::Time(tenant.created),
+            "WhenCreated" | "WhenCreatedUTC" | "WhenChanged" | "WhenChangedUTC" => {
+                Value::Time(tenant.created)
+            }
             _ => return None,
         })
     }
@@ -63,7 +65,9 @@ fn emit<'a>(
     let mut found = false;
     for (at, (name, cells)) in rows.into_iter().enumerate() {
         let id = Uuid::new_v5(&reader.state.tenant.id, format!("{container}/{name}").as_bytes()).to_string();
-        if wanted.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(name) && !wanted.eq_ignore_ascii_case(&id)) {
+        if wanted
+            .is_some_and(|wanted| !wanted.eq_ignore_ascii_case(name) && !wanted.eq_ignore_ascii_case(&id))
+        {
             continue;
         }
         found = true;
@@ -89,17 +93,24 @@ pub(super) fn organization(reader: &Reader<'_>, page: &mut Page) -> Result<(), E
             Some(AttrValue::Bool(value)) => Value::Bool(*value),
             Some(AttrValue::Int(value)) => Value::Int(*value),
             Some(AttrValue::Text(text)) => Value::text(text),
-            Some(AttrValue::List(list)) => Value::List(list.iter().map(|text| Cow::Borrowed(&**text)).collect()),
+            Some(AttrValue::List(list)) => {
+                Value::List(list.iter().map(|text| Cow::Borrowed(&**text)).collect())
+            }
             Some(AttrValue::Null | AttrValue::Json(_)) | None => continue,
         };
         cells.push((property.name, value));
     }
-    let row = ConfigRow { reader, name: tenant.initial_domain(), container: "Organization", cells: Cells(cells) };
+    let row =
+        ConfigRow { reader, name: tenant.initial_domain(), container: "Organization", cells: Cells(cells) };
     page.single(RowClass::OrganizationConfig, varies_always, &row);
     Ok(())
 }
 
-pub(super) fn accepted_domains(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn accepted_domains(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     let rows = reader
         .state
         .tenant
@@ -123,7 +134,11 @@ pub(super) fn accepted_domains(reader: &Reader<'_>, bound: &Bound, page: &mut Pa
     emit(reader, bound, page, RowClass::AcceptedDomain, "Accepted Domains", rows)
 }
 
-pub(super) fn mailbox_plans(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn mailbox_plans(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     let plans = [
         ("ExchangeOnlineEnterprise", true, "99 GB (106,300,440,576 bytes)", "100 GB (107,374,182,400 bytes)"),
         ("ExchangeOnline", false, "49.5 GB (53,150,220,288 bytes)", "50 GB (53,687,091,200 bytes)"),
@@ -157,7 +172,11 @@ pub(super) fn role_assignment_policies(
     emit(reader, bound, page, RowClass::RoleAssignmentPolicy, "Policies", rows)
 }
 
-pub(super) fn owa_mailbox_policies(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn owa_mailbox_policies(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     let rows = vec![("OwaMailboxPolicy-Default", Cells(vec![("IsDefault", Value::Bool(true))]))];
     emit(reader, bound, page, RowClass::OwaMailboxPolicy, "OWA Mailbox Policies", rows)
 }

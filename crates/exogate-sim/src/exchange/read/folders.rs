@@ -48,7 +48,9 @@ pub(in crate::exchange) fn folder_target<'a>(
         None => (identity, "\\"),
     };
     let (idx, object) = reader.target(mailbox, |object| is_mailbox(object) || is_unified_group(object))?;
-    let Some(kept) = object.mailbox() else { return Err(ExchangeError::new(Condition::NotFound, [identity])) };
+    let Some(kept) = object.mailbox() else {
+        return Err(ExchangeError::new(Condition::NotFound, [identity]));
+    };
     let wanted = folder.replace('/', "\\");
     let wanted = format!("\\{}", wanted.trim_matches('\\'));
     let known = FOLDERS
@@ -63,8 +65,13 @@ pub(in crate::exchange) fn folder_target<'a>(
 impl FolderTarget<'_> {
     /// Every entry of the folder, the two that always exist first.
     pub(in crate::exchange) fn entries(&self) -> Vec<FolderPermission> {
-        let written: Vec<_> =
-            self.mailbox.folders.iter().filter(|entry| entry.folder.eq_ignore_ascii_case(&self.folder)).cloned().collect();
+        let written: Vec<_> = self
+            .mailbox
+            .folders
+            .iter()
+            .filter(|entry| entry.folder.eq_ignore_ascii_case(&self.folder))
+            .cloned()
+            .collect();
         let mut all = Vec::with_capacity(written.len() + 2);
         for (user, rights) in [
             (FolderUser::Default, if self.folder == "\\Calendar" { "AvailabilityOnly" } else { "None" }),
@@ -78,7 +85,11 @@ impl FolderTarget<'_> {
                 sharing_flags: Vec::new(),
             }));
         }
-        all.extend(written.into_iter().filter(|entry| !matches!(entry.user, FolderUser::Default | FolderUser::Anonymous)));
+        all.extend(
+            written
+                .into_iter()
+                .filter(|entry| !matches!(entry.user, FolderUser::Default | FolderUser::Anonymous)),
+        );
         all
     }
 
@@ -106,7 +117,9 @@ pub(in crate::exchange) fn folder_cells<'a>(
         },
         FolderUser::Text(text) => text.to_string(),
     };
-    let texts = |list: &[crate::state::Text]| Value::List(list.iter().map(|text| Cow::Owned(text.to_string())).collect());
+    let texts = |list: &[crate::state::Text]| {
+        Value::List(list.iter().map(|text| Cow::Owned(text.to_string())).collect())
+    };
     let mut cells = vec![
         ("Identity", Value::owned(format!("{}:{}", target.object.name(), target.folder))),
         ("FolderName", Value::owned(target.folder_name().to_owned())),
@@ -134,7 +147,11 @@ pub(in crate::exchange) fn folder_user(reader: &Reader<'_>, text: &str) -> Resul
     }
 }
 
-pub(super) fn folder_permissions(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn folder_permissions(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     let Some(identity) = bound.text("Identity") else {
         return Err(ExchangeError::new(Condition::NullParameter, ["Identity"]));
     };
@@ -154,7 +171,13 @@ pub(super) fn folder_permissions(reader: &Reader<'_>, bound: &Bound, page: &mut 
             continue;
         }
         let Some(cells) = folder_cells(reader, &target, entry) else { continue };
-        if !page.push(RowClass::MailboxFolderPermission, varies_always, u32::try_from(at).unwrap_or(u32::MAX), 0, &cells) {
+        if !page.push(
+            RowClass::MailboxFolderPermission,
+            varies_always,
+            u32::try_from(at).unwrap_or(u32::MAX),
+            0,
+            &cells,
+        ) {
             break;
         }
     }

@@ -38,7 +38,9 @@ fn managed(
     accepts: Accepts,
 ) -> Result<(), ExchangeError> {
     show(bound, page);
-    let Some(manager) = bound.text("ManagedBy") else { return list(reader, bound, page, class, kinds, accepts) };
+    let Some(manager) = bound.text("ManagedBy") else {
+        return list(reader, bound, page, class, kinds, accepts);
+    };
     let (manager, _) = reader.lookup(manager, is_recipient)?;
     let narrow = Narrow::new(bound)?;
     let owned = reader
@@ -49,16 +51,28 @@ fn managed(
     Ok(())
 }
 
-pub(super) fn distribution_groups(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn distribution_groups(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     managed(reader, bound, page, RowClass::DistributionGroup, &DISTRIBUTION, is_distribution_group)
 }
 
-pub(super) fn dynamic_groups(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn dynamic_groups(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     let kinds = [RecipientTypeDetails::DynamicDistributionGroup];
     managed(reader, bound, page, RowClass::DynamicDistributionGroup, &kinds, is_dynamic_group)
 }
 
-pub(super) fn unified_groups(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn unified_groups(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     show(bound, page);
     let class = RowClass::UnifiedGroup;
     if bound.switch("IncludeSoftDeletedGroups") && bound.text("Identity").is_none() {
@@ -66,7 +80,11 @@ pub(super) fn unified_groups(reader: &Reader<'_>, bound: &Bound, page: &mut Page
         let from = start(page, &narrow);
         let row = |(idx, object)| RecipientRow::new(reader, class, idx, object);
         let live = reader.view.recipients(&[RecipientTypeDetails::GroupMailbox], from).map(row);
-        let deleted = reader.view.list(Class::DeletedGroups, from).filter(|(_, object)| is_unified_group(object)).map(row);
+        let deleted = reader
+            .view
+            .list(Class::DeletedGroups, from)
+            .filter(|(_, object)| is_unified_group(object))
+            .map(row);
         emit(page, &narrow, class, super::listing::merged(live, deleted));
         return Ok(());
     }
@@ -78,7 +96,12 @@ pub(super) fn groups(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Res
     let row = |(idx, object)| RecipientRow::new(reader, RowClass::Group, idx, object);
     match by_identity(reader, bound, is_group)? {
         Some(found) => emit(page, &narrow, RowClass::Group, found.into_iter().map(row)),
-        None => emit(page, &narrow, RowClass::Group, reader.view.list(Class::Groups, start(page, &narrow)).map(row)),
+        None => emit(
+            page,
+            &narrow,
+            RowClass::Group,
+            reader.view.list(Class::Groups, start(page, &narrow)).map(row),
+        ),
     }
     Ok(())
 }
@@ -90,7 +113,11 @@ fn one<'a>(reader: &Reader<'a>, bound: &Bound, accepts: Accepts) -> Result<(Idx,
     reader.target(identity, accepts)
 }
 
-fn emit_members<'a>(reader: &'a Reader<'a>, page: &mut Page, members: impl Iterator<Item = (Idx, &'a Object)>) {
+fn emit_members<'a>(
+    reader: &'a Reader<'a>,
+    page: &mut Page,
+    members: impl Iterator<Item = (Idx, &'a Object)>,
+) {
     let class = RowClass::Recipient;
     for (idx, object) in members {
         let row = RecipientRow::new(reader, class, idx, object);
@@ -111,7 +138,11 @@ pub(super) fn distribution_group_members(
     Ok(())
 }
 
-pub(super) fn unified_group_links(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn unified_group_links(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     let (group, object) = one(reader, bound, is_unified_group)?;
     let from = Idx(page.from().at);
     match bound.text("LinkType") {
@@ -122,15 +153,18 @@ pub(super) fn unified_group_links(reader: &Reader<'_>, bound: &Bound, page: &mut
         }
         Some("Subscribers") => {
             let held = object.extra().and_then(|extra| extra.exchange.get("Subscribers"));
-            let ids: Vec<&str> = held.and_then(crate::state::AttrValue::as_list).map_or(Vec::new(), |list| {
-                list.iter().map(|text| &**text).collect()
-            });
-            let subscribed = reader.view.members(group).filter(|(idx, member)| {
-                *idx >= from && ids.contains(&member.id.to_string().as_str())
-            });
+            let ids: Vec<&str> = held
+                .and_then(crate::state::AttrValue::as_list)
+                .map_or(Vec::new(), |list| list.iter().map(|text| &**text).collect());
+            let subscribed = reader
+                .view
+                .members(group)
+                .filter(|(idx, member)| *idx >= from && ids.contains(&member.id.to_string().as_str()));
             emit_members(reader, page, subscribed);
         }
-        Some("Members") => emit_members(reader, page, reader.view.members(group).filter(|(idx, _)| *idx >= from)),
+        Some("Members") => {
+            emit_members(reader, page, reader.view.members(group).filter(|(idx, _)| *idx >= from))
+        }
         _ => {}
     }
     Ok(())
@@ -142,12 +176,21 @@ pub(in crate::exchange) fn dynamic_filter(object: &Object) -> Option<Compiled> {
     compile(text, "Get-Recipient").ok()
 }
 
-pub(super) fn dynamic_group_members(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn dynamic_group_members(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     let (_, object) = one(reader, bound, is_dynamic_group)?;
     let Some(filter) = dynamic_filter(object) else { return Ok(()) };
     let kinds: Vec<_> = RecipientTypeDetails::ALL
         .into_iter()
-        .filter(|kind| !matches!(kind, RecipientTypeDetails::DynamicDistributionGroup | RecipientTypeDetails::DiscoveryMailbox))
+        .filter(|kind| {
+            !matches!(
+                kind,
+                RecipientTypeDetails::DynamicDistributionGroup | RecipientTypeDetails::DiscoveryMailbox
+            )
+        })
         .collect();
     let from = Idx(page.from().at);
     let members = reader.view.recipients(&kinds, from).filter(|(idx, object)| {

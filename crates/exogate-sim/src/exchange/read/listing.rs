@@ -49,9 +49,14 @@ impl Narrow {
 
     pub(super) fn lets_through(&self, row: &RecipientRow<'_>) -> bool {
         let details = row.recipient().map(|recipient| recipient.details);
-        let among = |list: &[String], name: &str| list.is_empty() || list.iter().any(|want| want.eq_ignore_ascii_case(name));
+        let among = |list: &[String], name: &str| {
+            list.is_empty() || list.iter().any(|want| want.eq_ignore_ascii_case(name))
+        };
         among(&self.kinds, details.map_or_else(|| plain_details(row.object), RecipientTypeDetails::as_str))
-            && among(&self.types, details.map_or_else(|| plain_type(row.object), RecipientTypeDetails::recipient_type))
+            && among(
+                &self.types,
+                details.map_or_else(|| plain_type(row.object), RecipientTypeDetails::recipient_type),
+            )
             && self.anr.as_deref().is_none_or(|text| anr_matches(row.object, text))
             && self.filter.as_ref().is_none_or(|filter| filter.matches(row))
     }
@@ -82,7 +87,10 @@ pub fn anr_matches(object: &Object, lower: &str) -> bool {
     begins(&object.display_name)
         || begins(&object.alias)
         || begins(object.name())
-        || object.addresses.iter().any(|address| begins(address.split_once(':').map_or(address, |(_, bare)| bare)))
+        || object
+            .addresses
+            .iter()
+            .any(|address| begins(address.split_once(':').map_or(address, |(_, bare)| bare)))
         || object.user().is_some_and(|user| {
             user.given_name.as_deref().is_some_and(begins) || user.surname.as_deref().is_some_and(begins)
         })
@@ -148,7 +156,12 @@ pub(super) fn list(
         None => {
             let from = start(page, &narrow);
             let rows = reader.view.recipients(kinds, from);
-            emit(page, &narrow, class, rows.map(|(idx, object)| RecipientRow::new(reader, class, idx, object)));
+            emit(
+                page,
+                &narrow,
+                class,
+                rows.map(|(idx, object)| RecipientRow::new(reader, class, idx, object)),
+            );
         }
     }
     Ok(())
@@ -173,7 +186,8 @@ pub(super) fn by_identity<'a>(
 }
 
 pub(super) fn recipients(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
-    let unified = bound.list("RecipientTypeDetails").iter().any(|kind| kind.eq_ignore_ascii_case("GroupMailbox"));
+    let unified =
+        bound.list("RecipientTypeDetails").iter().any(|kind| kind.eq_ignore_ascii_case("GroupMailbox"));
     let kinds: Vec<_> = RecipientTypeDetails::ALL
         .into_iter()
         .filter(|kind| unified || *kind != RecipientTypeDetails::GroupMailbox)
@@ -185,7 +199,10 @@ pub(super) fn mail_users(reader: &Reader<'_>, bound: &Bound, page: &mut Page) ->
     let kinds = [RecipientTypeDetails::MailUser, RecipientTypeDetails::GuestMailUser];
     if bound.switch("SoftDeletedMailUser") {
         let narrow = Narrow::new(bound)?;
-        let deleted = reader.view.list(Class::DeletedUsers, start(page, &narrow)).filter(|(_, object)| is_mail_user(object));
+        let deleted = reader
+            .view
+            .list(Class::DeletedUsers, start(page, &narrow))
+            .filter(|(_, object)| is_mail_user(object));
         emit(
             page,
             &narrow,
@@ -197,7 +214,11 @@ pub(super) fn mail_users(reader: &Reader<'_>, bound: &Bound, page: &mut Page) ->
     list(reader, bound, page, RowClass::MailUser, &kinds, is_mail_user)
 }
 
-pub(super) fn mail_contacts(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn mail_contacts(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     list(reader, bound, page, RowClass::MailContact, &[RecipientTypeDetails::MailContact], is_mail_contact)
 }
 
@@ -206,7 +227,9 @@ pub(super) fn users(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Resu
     let row = |(idx, object)| RecipientRow::new(reader, RowClass::User, idx, object);
     match by_identity(reader, bound, is_user)? {
         Some(found) => emit(page, &narrow, RowClass::User, found.into_iter().map(row)),
-        None => emit(page, &narrow, RowClass::User, reader.view.list(Class::Users, start(page, &narrow)).map(row)),
+        None => {
+            emit(page, &narrow, RowClass::User, reader.view.list(Class::Users, start(page, &narrow)).map(row))
+        }
     }
     Ok(())
 }

@@ -45,7 +45,12 @@ pub(super) fn mailboxes(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> 
             let narrow = Narrow::new(bound)?;
             let rows = reader.view.recipients(&RecipientTypeDetails::MAILBOXES, start(page, &narrow));
             let archived = rows.filter(|(_, object)| has_archive(object));
-            emit(page, &narrow, class, archived.map(|(idx, object)| RecipientRow::new(reader, class, idx, object)));
+            emit(
+                page,
+                &narrow,
+                class,
+                archived.map(|(idx, object)| RecipientRow::new(reader, class, idx, object)),
+            );
             return Ok(());
         }
         return list(reader, bound, page, class, &RecipientTypeDetails::MAILBOXES, is_mailbox);
@@ -56,8 +61,10 @@ pub(super) fn mailboxes(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> 
     };
     if let Some(identity) = bound.text("Identity") {
         let rows = gone_mailboxes_named(reader, identity, class).into_iter().filter(wanted);
-        let live = (include_inactive && !soft_deleted && !inactive_only).then(|| reader.candidates(identity, is_mailbox));
-        let live = live.into_iter().flatten().map(|(idx, object)| RecipientRow::new(reader, class, idx, object));
+        let live = (include_inactive && !soft_deleted && !inactive_only)
+            .then(|| reader.candidates(identity, is_mailbox));
+        let live =
+            live.into_iter().flatten().map(|(idx, object)| RecipientRow::new(reader, class, idx, object));
         let found: Vec<_> = live.chain(rows).collect();
         if found.is_empty() {
             return Err(ExchangeError::new(Condition::NotFound, [identity]));
@@ -100,13 +107,21 @@ pub(in crate::exchange) fn gone_mailboxes_named<'a>(
     identity: &str,
     class: RowClass,
 ) -> Vec<RecipientRow<'a>> {
-    let deleted = reader.view.deleted_by_identity(identity).into_iter().filter(|(_, object)| object.mailbox().is_some());
+    let deleted = reader
+        .view
+        .deleted_by_identity(identity)
+        .into_iter()
+        .filter(|(_, object)| object.mailbox().is_some());
     let disconnected =
         reader.view.by_identity(identity).into_iter().filter(|(_, object)| object.disconnected.is_some());
     deleted.chain(disconnected).map(|(idx, object)| gone_row(reader, class, idx, object)).collect()
 }
 
-pub(super) fn cas_mailboxes(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn cas_mailboxes(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     list(reader, bound, page, RowClass::CasMailbox, &RecipientTypeDetails::MAILBOXES, is_mailbox)
 }
 

@@ -86,11 +86,18 @@ pub(super) enum Asked<'b> {
     One(&'b str),
 }
 
-pub(super) fn asked<'b>(reader: &Reader<'_>, bound: &'b Bound, name: &'static str) -> Result<Asked<'b>, ExchangeError> {
+pub(super) fn asked<'b>(
+    reader: &Reader<'_>,
+    bound: &'b Bound,
+    name: &'static str,
+) -> Result<Asked<'b>, ExchangeError> {
     match bound.get(name) {
         None => Ok(Asked::Everything),
         Some(Arg::Text(text)) if !text.trim().is_empty() => Ok(Asked::One(text)),
-        Some(_) if reader.knobs.null_identity_returns_all && !bound.cmdlet.parameters[name].required_in(bound.set) => {
+        Some(_)
+            if reader.knobs.null_identity_returns_all
+                && !bound.cmdlet.parameters[name].required_in(bound.set) =>
+        {
             Ok(Asked::NullEverything)
         }
         Some(_) => Err(ExchangeError::new(Condition::NullParameter, [name])),

@@ -37,7 +37,8 @@ pub fn mailbox_permission_cells<'a>(
     trustee: Rendered,
     with_names: bool,
 ) -> Cells<'a> {
-    let (address, display) = if with_names { (trustee.address, trustee.display_name) } else { Default::default() };
+    let (address, display) =
+        if with_names { (trustee.address, trustee.display_name) } else { Default::default() };
     Cells(vec![
         ("Identity", Value::text(identity)),
         ("User", Value::owned(trustee.name)),
@@ -67,7 +68,10 @@ pub fn recipient_permission_cells<'a>(
         ("AccessRights", Value::List(vec![Cow::Borrowed("SendAs")])),
         ("InheritanceType", Value::text(crate::state::Inheritance::None.as_str())),
         ("TrusteeSidString", Value::owned(trustee.sid)),
-        ("TrusteeWithPrimarySmtpAddress", Value::owned(if with_address { trustee.address } else { String::new() })),
+        (
+            "TrusteeWithPrimarySmtpAddress",
+            Value::owned(if with_address { trustee.address } else { String::new() }),
+        ),
     ];
     if knobs.recipient_rows_inherited {
         cells.push(("IsInherited", Value::Bool(ace.inherited)));
@@ -91,7 +95,11 @@ impl Wanted {
     }
 }
 
-pub(super) fn mailbox_permissions(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn mailbox_permissions(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     let Asked::One(identity) = asked(reader, bound, "Identity")? else {
         return Err(ExchangeError::new(Condition::NullParameter, ["Identity"]));
     };
@@ -107,12 +115,16 @@ pub(super) fn mailbox_permissions(reader: &Reader<'_>, bound: &Bound, page: &mut
         reader.target(identity, is_mailbox)?.1
     };
     if bound.switch("Owner") {
-        let cells = Cells(vec![("Identity", Value::text(object.name())), ("Owner", Value::text("NT AUTHORITY\\SELF"))]);
+        let cells = Cells(vec![
+            ("Identity", Value::text(object.name())),
+            ("Owner", Value::text("NT AUTHORITY\\SELF")),
+        ]);
         page.single(RowClass::MailboxOwner, varies_always, &cells);
         return Ok(());
     }
     let kept = object.disconnected.as_deref().and_then(|kept| kept.recipient.mailbox.as_deref());
-    let Some(mailbox) = (if bound.switch("SoftDeletedMailbox") && object.is_live() { kept } else { object.mailbox() })
+    let Some(mailbox) =
+        (if bound.switch("SoftDeletedMailbox") && object.is_live() { kept } else { object.mailbox() })
     else {
         return Ok(());
     };
@@ -138,7 +150,13 @@ pub(super) fn mailbox_permissions(reader: &Reader<'_>, bound: &Bound, page: &mut
         }
         let Some(trustee) = reader.mailbox_trustee(&ace.trustee, shown) else { continue };
         let cells = mailbox_permission_cells(reader.knobs, object.name(), &ace, trustee, with_names);
-        if !page.push(RowClass::MailboxPermission, varies_always, u32::try_from(at).unwrap_or(u32::MAX), 0, &cells) {
+        if !page.push(
+            RowClass::MailboxPermission,
+            varies_always,
+            u32::try_from(at).unwrap_or(u32::MAX),
+            0,
+            &cells,
+        ) {
             break;
         }
     }
@@ -148,7 +166,11 @@ pub(super) fn mailbox_permissions(reader: &Reader<'_>, bound: &Bound, page: &mut
 /// Kinds whose SendAs entries a listing of the tenant holds.
 const SENDERS: [RecipientTypeDetails; 14] = RecipientTypeDetails::ALL;
 
-pub(super) fn recipient_permissions(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn recipient_permissions(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     let with_address = bound.switch("IncludeTrusteeWithPrimarySmtpAddress");
     let wanted = match bound.text("Trustee") {
         Some(text) => {

@@ -15,14 +15,21 @@ use crate::state::AuditRecord;
 const SMALLEST: usize = 100;
 const LARGEST: usize = 5000;
 
-pub(super) fn unified_audit_log(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+pub(super) fn unified_audit_log(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
     let (Some(start), Some(end)) =
         (bound.text("StartDate").and_then(parse_time), bound.text("EndDate").and_then(parse_time))
     else {
         return Err(ExchangeError::new(Condition::NullParameter, ["StartDate"]));
     };
     if end < start {
-        return Err(ExchangeError::new(Condition::Validation, ["The start date must be earlier than the end date."]));
+        return Err(ExchangeError::new(
+            Condition::Validation,
+            ["The start date must be earlier than the end date."],
+        ));
     }
     let size = match bound.get("ResultSize") {
         Some(Arg::Int(size)) => usize::try_from(*size).unwrap_or(0).min(LARGEST),
@@ -44,7 +51,9 @@ pub(super) fn unified_audit_log(reader: &Reader<'_>, bound: &Bound, page: &mut P
         .iter()
         .filter(visible)
         .filter(|record| record.at >= start && record.at < end)
-        .filter(|record| (&*record.workload == "Exchange") == record_type.eq_ignore_ascii_case("ExchangeAdmin"))
+        .filter(|record| {
+            (&*record.workload == "Exchange") == record_type.eq_ignore_ascii_case("ExchangeAdmin")
+        })
         .filter(|record| among("Operations", &record.operation))
         .filter(|record| among("UserIds", &record.actor.user_id))
         .filter(|record| among("ObjectIds", &record.object))

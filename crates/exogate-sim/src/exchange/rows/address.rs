@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::state::tenant::legacy_dn;
 use crate::state::RecipientTypeDetails;
+use crate::state::tenant::legacy_dn;
 
 use super::{Field, RecipientRow};
 use crate::exchange::value::Value;
@@ -13,8 +13,12 @@ impl<'a> RecipientRow<'a> {
         use Field as F;
         let object = self.object;
         Some(match field {
-            F::EmailAddresses => Value::List(object.addresses.iter().map(|text| Cow::Borrowed(&**text)).collect()),
-            F::PrimarySmtpAddress | F::WindowsEmailAddress => Value::text(object.primary_smtp().unwrap_or_default()),
+            F::EmailAddresses => {
+                Value::List(object.addresses.iter().map(|text| Cow::Borrowed(&**text)).collect())
+            }
+            F::PrimarySmtpAddress | F::WindowsEmailAddress => {
+                Value::text(object.primary_smtp().unwrap_or_default())
+            }
             F::ExternalEmailAddress => Value::text(self.recipient()?.external_address.as_deref()?),
             F::UserPrincipalName => Value::text(object.upn()?),
             F::WindowsLiveID | F::MicrosoftOnlineServicesID => Value::text(object.upn().unwrap_or_default()),
@@ -29,13 +33,19 @@ impl<'a> RecipientRow<'a> {
                 Value::owned(legacy_dn(guid, &object.alias))
             }
             F::NetID => Value::owned(format!("{:016X}", object.id.as_u128() >> 64)),
-            F::SamAccountName => match object.on_premises.as_deref().and_then(|site| site.sam_account_name.as_deref()) {
-                Some(name) => Value::text(name),
-                None => Value::owned(sam_account_name(object.rid, object.id.as_u128())),
-            },
-            F::ImmutableId => {
-                Value::text(object.on_premises.as_deref().and_then(|site| site.immutable_id.as_deref()).unwrap_or_default())
+            F::SamAccountName => {
+                match object.on_premises.as_deref().and_then(|site| site.sam_account_name.as_deref()) {
+                    Some(name) => Value::text(name),
+                    None => Value::owned(sam_account_name(object.rid, object.id.as_u128())),
+                }
             }
+            F::ImmutableId => Value::text(
+                object
+                    .on_premises
+                    .as_deref()
+                    .and_then(|site| site.immutable_id.as_deref())
+                    .unwrap_or_default(),
+            ),
             F::IsExchangeCloudManaged => {
                 Value::Bool(object.on_premises.as_deref().is_some_and(|site| site.exchange_cloud_managed))
             }

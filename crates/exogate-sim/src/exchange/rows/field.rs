@@ -26,10 +26,10 @@ fields! {
     AcceptMessagesOnlyFromWithDisplayNames
     AccessType AccountDisabled AddressListMembership Alias BypassModerationFromSendersOrMembers City Company
     CountryOrRegion Department Description DirectReports DisplayName DistinguishedName
-    EmailAddresses ExchangeGuid ExchangeObjectId 
+    EmailAddresses ExchangeGuid ExchangeObjectId
     ExternalDirectoryObjectId ExternalEmailAddress FirstName ForwardingAddress ForwardingAddressWithDisplayNames
     GrantSendOnBehalfTo GrantSendOnBehalfToWithDisplayNames GroupExternalMemberCount GroupMemberCount GroupType Guid
-    HiddenFromAddressListsEnabled HiddenGroupMembershipEnabled Id Identity ImmutableId 
+    HiddenFromAddressListsEnabled HiddenGroupMembershipEnabled Id Identity ImmutableId
     IsDirSynced IsExchangeCloudManaged IsInactiveMailbox IsMembershipDynamic IsResource IsSecurityPrincipal IsShared
     IsSoftDeletedByDisable IsSoftDeletedByRemove IsValid LastName LegacyDN LegacyExchangeDN LitigationHoldEnabled
     MailboxGuid MailboxLocations MailboxOwnerId MailboxPlan MailboxTypeDetail ManagedBy ManagedByDetails

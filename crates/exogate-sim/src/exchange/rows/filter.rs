@@ -41,7 +41,8 @@ impl FilterRow for RecipientRow<'_> {
 
 impl RecipientRow<'_> {
     fn plain(&self, name: &str) -> Value<'_> {
-        let Some(property) = schema::find(self.class, name).or_else(|| schema::find(schema::RowClass::Mailbox, name))
+        let Some(property) =
+            schema::find(self.class, name).or_else(|| schema::find(schema::RowClass::Mailbox, name))
         else {
             return Value::Null;
         };

@@ -17,8 +17,8 @@ use super::render::Row;
 use super::schema::{Property, RowClass};
 use super::value::Value;
 
-pub use field::Field;
 pub(super) use address::sam_account_name;
+pub use field::Field;
 pub use people::reference_property;
 
 /// A recipient, seen as one kind of row.
@@ -108,7 +108,9 @@ impl<'a> RecipientRow<'a> {
             F::ObjectCategory => Value::text(self.category()),
             F::ObjectClass => Value::List(self.classes().iter().map(|class| Cow::Borrowed(*class)).collect()),
             F::IsDirSynced => Value::Bool(object.is_dir_synced()),
-            F::RecipientTypeDetails => Value::text(self.details().map_or_else(|| self.plain_kind(), |kind| kind.as_str())),
+            F::RecipientTypeDetails => {
+                Value::text(self.details().map_or_else(|| self.plain_kind(), |kind| kind.as_str()))
+            }
             F::RecipientType => {
                 Value::text(self.details().map_or_else(|| self.plain_kind(), |kind| kind.recipient_type()))
             }
@@ -124,7 +126,9 @@ impl<'a> RecipientRow<'a> {
             F::RecipientSoftDeletedStatus => {
                 Value::Int(if self.disconnected { 2 } else { i64::from(!object.is_live()) })
             }
-            F::ExchangeGuid | F::MailboxGuid => Value::Guid(self.recipient?.mailbox.as_deref()?.exchange_guid),
+            F::ExchangeGuid | F::MailboxGuid => {
+                Value::Guid(self.recipient?.mailbox.as_deref()?.exchange_guid)
+            }
             F::WhenMailboxCreated => Value::Time(self.recipient?.mailbox.as_deref()?.created),
             F::LitigationHoldEnabled => Value::Bool(self.recipient?.mailbox.as_deref()?.litigation_hold),
             F::IsInactiveMailbox => Value::Bool(self.is_inactive()),
@@ -140,7 +144,9 @@ impl<'a> RecipientRow<'a> {
             },
             F::MailboxTypeDetail => Value::text(self.details()?.as_str()),
             F::MailboxLocations => self.locations()?,
-            F::ItemCount | F::DeletedItemCount | F::TotalItemSize | F::TotalDeletedItemSize => self.size(field)?,
+            F::ItemCount | F::DeletedItemCount | F::TotalItemSize | F::TotalDeletedItemSize => {
+                self.size(field)?
+            }
             F::LastLogonTime | F::LastUserActionTime | F::LastInteractionTime => {
                 Value::Time(self.reader.now.minus(Duration::from_secs(u64::from(object.rid % 14) * 86_400)))
             }
@@ -153,7 +159,10 @@ impl<'a> RecipientRow<'a> {
     #[must_use]
     pub fn is_inactive(&self) -> bool {
         !self.object.is_live()
-            && self.recipient.and_then(|r| r.mailbox.as_deref()).is_some_and(|mailbox| mailbox.litigation_hold)
+            && self
+                .recipient
+                .and_then(|r| r.mailbox.as_deref())
+                .is_some_and(|mailbox| mailbox.litigation_hold)
     }
 
     fn plain_kind(&self) -> &'static str {
@@ -177,7 +186,9 @@ impl<'a> RecipientRow<'a> {
         match &self.object.body {
             Body::User(_) => &["top", "person", "organizationalPerson", "user"],
             Body::Contact(_) => &["top", "person", "organizationalPerson", "contact"],
-            Body::Group(group) if group.kind == GroupKind::DynamicDistribution => &["top", "msExchDynamicDistributionList"],
+            Body::Group(group) if group.kind == GroupKind::DynamicDistribution => {
+                &["top", "msExchDynamicDistributionList"]
+            }
             Body::Group(_) => &["top", "group"],
         }
     }
@@ -195,7 +206,8 @@ impl<'a> RecipientRow<'a> {
             details if details.is_group() => &["\\All Distribution Lists"],
             _ => &["\\All Users"],
         };
-        let common = ["\\Default Global Address List", "\\Offline Global Address List", "\\All Recipients(VLV)"];
+        let common =
+            ["\\Default Global Address List", "\\Offline Global Address List", "\\All Recipients(VLV)"];
         Some(Value::List(own.iter().copied().chain(common).map(Cow::Borrowed).collect()))
     }
 

@@ -71,7 +71,9 @@ impl<'a> RecipientRow<'a> {
     pub(super) fn group(&self, field: Field) -> Option<Value<'a>> {
         use Field as F;
         match field {
-            F::GrantSendOnBehalfTo => return Some(self.names(self.recipient()?.send_on_behalf.iter().copied())),
+            F::GrantSendOnBehalfTo => {
+                return Some(self.names(self.recipient()?.send_on_behalf.iter().copied()));
+            }
             F::GrantSendOnBehalfToWithDisplayNames => {
                 return Some(self.labels(self.recipient()?.send_on_behalf.iter().copied()));
             }
@@ -106,7 +108,8 @@ impl<'a> RecipientRow<'a> {
             F::GroupMemberCount => Value::Int(i64::try_from(group.members.len()).unwrap_or(i64::MAX)),
             F::GroupExternalMemberCount => {
                 let guest = |idx: &&Idx| {
-                    self.reader.state.get(**idx).and_then(Object::details) == Some(RecipientTypeDetails::GuestMailUser)
+                    self.reader.state.get(**idx).and_then(Object::details)
+                        == Some(RecipientTypeDetails::GuestMailUser)
                 };
                 Value::Int(i64::try_from(group.members.iter().filter(guest).count()).unwrap_or(i64::MAX))
             }
@@ -145,7 +148,9 @@ impl<'a> RecipientRow<'a> {
             Field::ForwardingAddressWithDisplayNames => "ForwardingAddress",
             Field::AcceptMessagesOnlyFromWithDisplayNames => "AcceptMessagesOnlyFrom",
             Field::AcceptMessagesOnlyFromDLMembersWithDisplayNames => "AcceptMessagesOnlyFromDLMembers",
-            Field::BypassModerationFromSendersOrMembersWithDisplayNames => "BypassModerationFromSendersOrMembers",
+            Field::BypassModerationFromSendersOrMembersWithDisplayNames => {
+                "BypassModerationFromSendersOrMembers"
+            }
             Field::RejectMessagesFromSendersOrMembersWithDisplayNames => "RejectMessagesFromSendersOrMembers",
             _ => "AcceptMessagesOnlyFromSendersOrMembers",
         };
@@ -166,7 +171,9 @@ impl<'a> RecipientRow<'a> {
     pub(super) fn references(&self, held: &AttrValue) -> Value<'a> {
         let names = self.names(self.referenced(held).into_iter());
         match (held, names) {
-            (AttrValue::Text(_), Value::List(list)) => list.into_iter().next().map_or(Value::Null, Value::Text),
+            (AttrValue::Text(_), Value::List(list)) => {
+                list.into_iter().next().map_or(Value::Null, Value::Text)
+            }
             (_, names) => names,
         }
     }
@@ -186,9 +193,11 @@ impl<'a> RecipientRow<'a> {
             "MemberOfGroup" => self.reader.state.member_of(self.idx).to_vec(),
             "Manager" => self.object.user()?.manager.into_iter().collect(),
             "DirectReports" => self.reader.state.direct_reports(self.idx).collect(),
-            _ if reference_property(name) => {
-                self.object.extra().and_then(|extra| extra.exchange.get(name)).map_or(Vec::new(), |held| self.referenced(held))
-            }
+            _ if reference_property(name) => self
+                .object
+                .extra()
+                .and_then(|extra| extra.exchange.get(name))
+                .map_or(Vec::new(), |held| self.referenced(held)),
             _ => return None,
         })
     }

@@ -28,7 +28,13 @@ pub(super) fn run(
 }
 
 /// Notes a write that failed before it could begin.
-pub(super) fn note_failure(ctx: &World, req: &Request, caller: &Caller, cmdlet: &str, parameters: &Map<String, Json>) {
+pub(super) fn note_failure(
+    ctx: &World,
+    req: &Request,
+    caller: &Caller,
+    cmdlet: &str,
+    parameters: &Map<String, Json>,
+) {
     let typed = parameters
         .iter()
         .filter(|(name, _)| !name.contains('@'))
@@ -51,7 +57,15 @@ fn note(
     let at = ctx.now();
     let client_ip = req.client.map(|address| address.to_string());
     let mut state = ctx.state_mut();
-    let new = NewAudit { workload: "Exchange", operation: cmdlet.to_owned(), actor, object, parameters, succeeded, client_ip };
+    let new = NewAudit {
+        workload: "Exchange",
+        operation: cmdlet.to_owned(),
+        actor,
+        object,
+        parameters,
+        succeeded,
+        client_ip,
+    };
     state.edit(Face::Exchange, at).audit(new, latency);
 }
 
