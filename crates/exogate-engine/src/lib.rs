@@ -3,4 +3,10 @@
 //!
 //! Never sees HTTP, never prints, never reads the environment or the clock.
 
+pub mod access;
+pub mod aggregate;
+pub mod read;
 pub mod resolve;
+mod tenant;
+
+pub use tenant::{SourceContext, Tenant};

@@ -1,7 +1,7 @@
 //! The principals that a set of trustees may stand for, found by any of their keys.
 //!
 //! Holds only what the trustees ask for, so its size follows the number of distinct trustees and
-//! not that of the tenant.
+//! not that of the tenant. Where principals are looked up is not its business.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,144 +9,89 @@ use exogate_model::trustee::{Principal, Trustee};
 
 use super::well_known;
 
-/// Whether a candidate is a user or a group.
+/// What kind of key a principal was found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CandidateKind {
-    /// A user, with or without a mailbox.
-    User,
-    /// A group of any kind.
-    Group,
-}
-
-/// A principal with every key it is known by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// Entra object id.
-    pub id: String,
-    /// User or group.
-    pub kind: CandidateKind,
-    /// User principal names.
-    pub upns: Vec<String>,
-    /// Mail addresses, with or without their `smtp:` prefix.
-    pub addresses: Vec<String>,
-    /// Security identifiers.
-    pub sids: Vec<String>,
-    /// Other object identifiers, and distinguished names: unique in the tenant.
-    pub identifiers: Vec<String>,
-    /// Names and display names.
-    pub names: Vec<String>,
-}
-
-impl Candidate {
-    /// A candidate without keys other than its id.
-    pub fn new(id: impl Into<String>, kind: CandidateKind) -> Self {
-        Self {
-            id: id.into(),
-            kind,
-            upns: Vec::new(),
-            addresses: Vec::new(),
-            sids: Vec::new(),
-            identifiers: Vec::new(),
-            names: Vec::new(),
-        }
-    }
-
-    fn principal(&self) -> Principal {
-        match self.kind {
-            CandidateKind::User => Principal::User { id: self.id.clone() },
-            CandidateKind::Group => Principal::Group { id: self.id.clone() },
-        }
-    }
-}
-
-/// Which of its keys a candidate was found by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Facet {
-    Upn,
-    Address,
-    Identifier,
-    Name,
+pub enum Key {
+    /// Security identifier.
     Sid,
+    /// User principal name.
+    Upn,
+    /// Mail address.
+    Address,
+    /// Object id, Exchange GUID, distinguished name: unique in the tenant.
+    Identifier,
+    /// Name or display name.
+    Name,
 }
 
-/// The facets whose values are unique in a tenant, the surest first.
-const UNIQUE: [Facet; 3] = [Facet::Upn, Facet::Address, Facet::Identifier];
+/// The keys that are unique in a tenant, the surest first.
+const UNIQUE: [Key; 3] = [Key::Upn, Key::Address, Key::Identifier];
 
-/// The index. Make it from the trustees, then offer it every candidate.
+/// The index. Make it from the trustees, look [`Index::wanted`] up, and [`Index::offer`] what was
+/// found.
 #[derive(Debug, Default)]
 pub struct Index {
-    hits: HashMap<String, Vec<(Facet, Principal)>>,
+    hits: HashMap<String, BTreeSet<(Key, Principal)>>,
     sids: HashMap<Principal, BTreeSet<String>>,
 }
 
 impl Index {
     /// An index that will hold whatever these trustees may stand for.
     pub fn for_trustees<'a>(trustees: impl IntoIterator<Item = &'a Trustee>) -> Self {
-        let mut hits = HashMap::new();
+        let mut hits: HashMap<String, BTreeSet<(Key, Principal)>> = HashMap::new();
         for trustee in trustees {
             for key in std::iter::once(trustee.text.as_str()).chain(trustee.sid.as_deref()) {
-                hits.entry(normal(key)).or_default();
+                let key = normal(key);
+                if !key.is_empty() {
+                    hits.entry(key).or_default();
+                }
             }
         }
         Self { hits, sids: HashMap::new() }
     }
 
-    /// The keys in their normal form (trimmed, lower case): what a store has to look for.
+    /// The keys to look up, in lower case.
     pub fn wanted(&self) -> impl Iterator<Item = &str> {
         self.hits.keys().map(String::as_str)
     }
 
-    /// Takes what is of use of a candidate. The same principal may be offered several times, as a
-    /// user and as the mailbox of that user.
-    pub fn offer(&mut self, candidate: &Candidate) {
-        let principal = candidate.principal();
-        let keys = std::iter::once((Facet::Identifier, candidate.id.as_str()))
-            .chain(candidate.upns.iter().map(|k| (Facet::Upn, k.as_str())))
-            .chain(candidate.addresses.iter().map(|k| (Facet::Address, bare_address(k))))
-            .chain(candidate.identifiers.iter().map(|k| (Facet::Identifier, k.as_str())))
-            .chain(candidate.names.iter().map(|k| (Facet::Name, k.as_str())))
-            .chain(candidate.sids.iter().map(|k| (Facet::Sid, k.as_str())));
-        let mut wanted = false;
-        for (facet, key) in keys {
-            if let Some(hits) = self.hits.get_mut(&normal(key)) {
-                let hit = (facet, principal.clone());
-                if !hits.contains(&hit) {
-                    hits.push(hit);
-                }
-                wanted = true;
-            }
+    /// Takes that `principal` answers to `text` as a key of this kind; a text nobody asked for is
+    /// ignored. The same principal may be offered several times, as a user and as a mailbox.
+    pub fn offer(&mut self, text: &str, key: Key, principal: Principal) {
+        let text = normal(text);
+        let Some(hits) = self.hits.get_mut(&text) else { return };
+        if key == Key::Sid {
+            self.sids.entry(principal.clone()).or_default().insert(text);
         }
-        if wanted && !candidate.sids.is_empty() {
-            self.sids.entry(principal).or_default().extend(candidate.sids.iter().map(|sid| normal(sid)));
-        }
+        hits.insert((key, principal));
     }
 
     pub(super) fn by_sid(&self, sid: &str) -> Option<Principal> {
-        one(self.hits_of(sid, Facet::Sid).cloned())
+        one(self.hits_of(sid, Key::Sid).cloned())
     }
 
-    /// By the first unique facet that anybody answers to.
+    /// By the first kind of unique key that anybody answers to.
     pub(super) fn by_unique_key(&self, text: &str, sid: Option<&str>) -> Option<Principal> {
-        UNIQUE.iter().find_map(|facet| one(self.agreeing(text, *facet, sid)))
+        UNIQUE.iter().find_map(|key| one(self.agreeing(text, *key, sid)))
     }
 
     /// By name or display name.
     pub(super) fn by_name(&self, text: &str, sid: Option<&str>) -> Option<Principal> {
-        one(self.agreeing(text, Facet::Name, sid))
+        one(self.agreeing(text, Key::Name, sid))
     }
 
-    fn hits_of(&self, key: &str, facet: Facet) -> impl Iterator<Item = &Principal> {
+    fn hits_of(&self, text: &str, key: Key) -> impl Iterator<Item = &Principal> {
         self.hits
-            .get(&normal(key))
+            .get(&normal(text))
             .into_iter()
             .flatten()
-            .filter(move |(found_by, _)| *found_by == facet)
+            .filter(move |(found_by, _)| *found_by == key)
             .map(|(_, principal)| principal)
     }
 
     /// The hits whose known identifiers do not contradict the one beside the text.
-    fn agreeing(&self, text: &str, facet: Facet, sid: Option<&str>) -> impl Iterator<Item = Principal> {
-        self.hits_of(text, facet).filter(move |principal| !self.contradicts(principal, sid)).cloned()
+    fn agreeing(&self, text: &str, key: Key, sid: Option<&str>) -> impl Iterator<Item = Principal> {
+        self.hits_of(text, key).filter(move |principal| !self.contradicts(principal, sid)).cloned()
     }
 
     /// Identifiers of two domains (a tenant's and that of its origin on premises) cannot be
@@ -167,17 +112,8 @@ fn one(hits: impl Iterator<Item = Principal>) -> Option<Principal> {
     Some(Principal::Ambiguous { candidates: candidates.into_iter().collect() })
 }
 
-/// `smtp:a@b` and `SMTP:a@b` are the address `a@b`.
-fn bare_address(address: &str) -> &str {
-    match address.split_once(':') {
-        Some((kind, bare)) if kind.eq_ignore_ascii_case("smtp") => bare,
-        _ => address,
-    }
-}
-
+/// Trimmed, without the braces that some cmdlets put around a GUID, in lower case.
 fn normal(key: &str) -> String {
     let key = key.trim();
-    // GUIDs come with braces from some cmdlets.
-    let key = key.strip_prefix('{').and_then(|k| k.strip_suffix('}')).unwrap_or(key);
-    key.to_lowercase()
+    key.strip_prefix('{').and_then(|k| k.strip_suffix('}')).unwrap_or(key).to_lowercase()
 }

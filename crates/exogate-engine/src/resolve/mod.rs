@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use exogate_model::trustee::{Principal, Trustee};
 
-pub use index::{Candidate, CandidateKind, Index};
+pub use index::{Index, Key};
 
 /// Resolves every trustee against the index, in the order given.
 ///

@@ -38,7 +38,8 @@ pub(super) fn is_sid(text: &str) -> bool {
     let Some(rest) = text.get(..4).filter(|p| p.eq_ignore_ascii_case("S-1-")).and(text.get(4..)) else {
         return false;
     };
-    !rest.is_empty() && rest.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+    !rest.is_empty()
+        && rest.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// What a security identifier says by itself; those of accounts and groups say nothing.

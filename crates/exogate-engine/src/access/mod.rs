@@ -1,0 +1,2 @@
+//! Access.
+pub mod walk;

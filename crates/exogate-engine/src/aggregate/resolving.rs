@@ -1,0 +1,41 @@
+//! Whom the trustees of a run stand for, looked up in what the run has stored.
+
+use exogate_model::trustee::Principal;
+use exogate_store::{CandidateKind, MatchedBy, RunHandle, StoreError};
+
+use crate::resolve::{Index, Key, resolve_all};
+
+/// Resolves every trustee that this run has not resolved yet.
+pub(super) async fn resolve(run: &RunHandle) -> Result<(), StoreError> {
+    let trustees = run.unresolved_trustees().await?;
+    if trustees.is_empty() {
+        return Ok(());
+    }
+    let mut index = Index::for_trustees(&trustees);
+    let wanted = index.wanted().map(str::to_owned).collect();
+    for candidate in run.principal_index(wanted).await? {
+        let Some(key) = key(candidate.by) else { continue };
+        let id = candidate.id;
+        let principal = match candidate.kind {
+            CandidateKind::User | CandidateKind::Mailbox => Principal::User { id },
+            CandidateKind::Group => Principal::Group { id },
+        };
+        index.offer(&candidate.key, key, principal);
+    }
+    let principals = resolve_all(&trustees, &index);
+    run.resolve(trustees.into_iter().zip(principals).collect()).await
+}
+
+fn key(by: MatchedBy) -> Option<Key> {
+    Some(match by {
+        MatchedBy::Sid => Key::Sid,
+        MatchedBy::Upn => Key::Upn,
+        MatchedBy::Address => Key::Address,
+        MatchedBy::Id | MatchedBy::ExchangeGuid | MatchedBy::DistinguishedName | MatchedBy::LegacyDn => {
+            Key::Identifier
+        }
+        MatchedBy::Name | MatchedBy::DisplayName => Key::Name,
+        // No cmdlet shows a trustee by alias, and one's alias may be another's name.
+        MatchedBy::Alias => return None,
+    })
+}

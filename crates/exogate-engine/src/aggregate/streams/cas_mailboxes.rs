@@ -1,0 +1,47 @@
+//! Client access settings of mailboxes; read only where the schema asks for one.
+
+use std::sync::Arc;
+
+use exogate_microsoft::exchange::Cmdlet;
+use exogate_microsoft::record::Record;
+use exogate_model::catalogue::ExchangeObject;
+use exogate_store::Batch;
+
+use super::super::error::StreamError;
+use super::super::sweep::{Fetch, Listing, sweep};
+use super::super::work::Work;
+use super::select;
+use crate::read::attributes::{AttributeReader, Misfits};
+
+struct CasMailboxes {
+    reader: AttributeReader,
+    misfits: Misfits,
+}
+
+impl Listing for CasMailboxes {
+    fn take(&mut self, records: Vec<Record>, batch: &mut Batch) -> Result<u64, StreamError> {
+        for record in &records {
+            // System mailboxes have no object in Entra.
+            if let Some(key) = record.text("ExternalDirectoryObjectId") {
+                batch.cas.push((key.to_owned(), self.reader.read(record, &mut self.misfits)));
+            }
+        }
+        Ok(batch.cas.len() as u64)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.misfits.notes().collect()
+    }
+}
+
+pub(super) async fn read(work: &Work) -> Result<(), StreamError> {
+    let exchange = work.exchange()?.clone();
+    let reader = AttributeReader::exchange(&work.context.account_schema, &[ExchangeObject::CasMailbox]);
+    let names = ["ExternalDirectoryObjectId", "Guid", "Name"].into_iter().chain(reader.properties());
+    let cmdlet = Cmdlet::new("Get-CASMailbox").text("ResultSize", "Unlimited").select(select(names));
+    let fetch: Fetch = Arc::new(move |at| {
+        let (exchange, cmdlet) = (exchange.clone(), cmdlet.clone());
+        Box::pin(async move { exchange.invoke_page(&cmdlet, at.as_ref()).await })
+    });
+    sweep(work, &fetch, &mut CasMailboxes { reader, misfits: Misfits::default() }).await
+}

@@ -1,0 +1,208 @@
+//! One question for each of many mailboxes, as many at once as the tenant allows.
+//!
+//! Single calls, not batches: the tenant's limit is on calls under way, and nothing is known of
+//! whether the items of a batch run side by side or count one by one, so a batch promises no gain
+//! while it delays every answer in it to its slowest and mixes throttling into items. Only so many
+//! calls wait at the gate that listings on their way page by page are not held up behind them.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use exogate_microsoft::exchange::{Cmdlet, ExchangeClient};
+use exogate_microsoft::{ErrorKind, Resource, WireError};
+use exogate_store::{Batch, Checkpoint, Facet, GrantSet, MailboxRef};
+use futures::future::BoxFuture;
+use tokio::task::{JoinError, JoinSet};
+
+use super::super::error::StreamError;
+use super::super::work::Work;
+use crate::read::grants::Fact;
+
+/// Asks one mailbox.
+pub(super) type Ask =
+    Arc<dyn Fn(MailboxRef) -> BoxFuture<'static, Result<Vec<Fact>, StreamError>> + Send + Sync>;
+
+/// Calls that wait at the gate beside those under way, so that it is never idle.
+const AHEAD: usize = 3;
+/// Answers stored at once, where they come faster than they are stored.
+const TOGETHER: usize = 256;
+/// After so many mailboxes that could not be read, the tenant is not asked on.
+const PATIENCE: usize = 20;
+
+type Answered = (MailboxRef, Result<Vec<Fact>, StreamError>);
+
+/// Answers that are not stored yet.
+#[must_use]
+pub(super) struct Answers(Vec<Result<Answered, JoinError>>);
+
+/// Mailboxes waiting for their turn, questions under way, and what became of them.
+pub(super) struct Asking<'a> {
+    work: &'a Work,
+    facet: Facet,
+    ask: Ask,
+    queue: VecDeque<MailboxRef>,
+    /// Hashes of the keys taken so far, so that none is asked twice.
+    taken: HashSet<u64>,
+    hasher: RandomState,
+    under_way: JoinSet<Answered>,
+    position: Checkpoint,
+    gone: u64,
+    failures: Vec<(String, StreamError)>,
+}
+
+impl<'a> Asking<'a> {
+    /// Nothing asked yet; counts go on from the stream's checkpoint.
+    pub fn new(work: &'a Work, facet: Facet, position: Checkpoint, ask: Ask) -> Self {
+        Self {
+            work,
+            facet,
+            ask,
+            queue: VecDeque::new(),
+            taken: HashSet::new(),
+            hasher: RandomState::new(),
+            under_way: JoinSet::new(),
+            position,
+            gone: 0,
+            failures: Vec::new(),
+        }
+    }
+
+    /// Queues a mailbox, unless it was queued before.
+    pub fn add(&mut self, mailbox: MailboxRef) -> bool {
+        let new = self.taken.insert(self.hasher.hash_one(mailbox.key.to_lowercase()));
+        if new {
+            self.queue.push_back(mailbox);
+        }
+        new
+    }
+
+    /// How many wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.under_way.is_empty()
+    }
+
+    /// Sends as many questions as make sense, waits for an answer and takes all that came;
+    /// nothing where nothing is under way. May be dropped while it waits.
+    pub async fn answers(&mut self) -> Result<Answers, StreamError> {
+        self.send();
+        let mut answers = Vec::new();
+        let Some(first) = self.work.or_stop(self.under_way.join_next()).await? else {
+            return Ok(Answers(answers));
+        };
+        answers.push(first);
+        while answers.len() < TOGETHER
+            && let Some(next) = self.under_way.try_join_next()
+        {
+            answers.push(next);
+        }
+        Ok(Answers(answers))
+    }
+
+    /// Stores answers. Not to be dropped half-way.
+    pub async fn store(&mut self, answers: Answers) -> Result<(), StreamError> {
+        // The gate has room again: fill it before the answers are stored.
+        self.send();
+        let mut batch = Batch { stream: self.work.stream().to_owned(), ..Batch::default() };
+        for done in answers.0 {
+            let (mailbox, answer) = done.map_err(|fault| StreamError::Broken(fault.to_string()))?;
+            self.position.pages += 1;
+            match answer {
+                Ok(grants) => {
+                    self.position.objects += 1;
+                    let (mailbox, facet) = (mailbox.key, self.facet);
+                    batch.grant_sets.push(GrantSet { mailbox, facet, grants });
+                }
+                Err(error) => self.failed(mailbox, error, &mut batch)?,
+            }
+        }
+        batch.checkpoint = Some(self.position.clone());
+        self.work.run.write(batch).await?;
+        self.work.progress().set(self.position.pages, self.position.objects);
+        Ok(())
+    }
+
+    /// What became of it all.
+    pub fn end(self) -> Result<Checkpoint, StreamError> {
+        if self.gone > 0 {
+            self.work.note(format!("{} mailboxes were removed while they were read", self.gone));
+        }
+        let failed = self.failures.len();
+        match self.failures.into_iter().next() {
+            None => Ok(self.position),
+            Some((address, error)) => {
+                self.work.note(format!("{failed} mailboxes could not be read, the first is {address}"));
+                Err(error)
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        let allowed = self.work.tenant.caller.snapshot(Resource::Exchange).limit as usize + AHEAD;
+        while self.under_way.len() < allowed
+            && let Some(mailbox) = self.queue.pop_front()
+        {
+            let answer = (self.ask)(mailbox.clone());
+            self.under_way.spawn(async move { (mailbox, answer.await) });
+        }
+    }
+
+    fn failed(
+        &mut self,
+        mailbox: MailboxRef,
+        error: StreamError,
+        batch: &mut Batch,
+    ) -> Result<(), StreamError> {
+        match &error {
+            // Found neither here nor by its own cmdlet: it is gone, and its rights with it.
+            StreamError::Wire(wire) if wire.is_not_found() => {
+                self.gone += 1;
+                let (mailbox, facet) = (mailbox.key, self.facet);
+                batch.grant_sets.push(GrantSet { mailbox, facet, grants: Vec::new() });
+                return Ok(());
+            }
+            StreamError::Wire(wire) if !ends_all(wire) => {}
+            StreamError::Unreadable(_) | StreamError::Contradiction { .. } => {}
+            _ => return Err(error),
+        }
+        self.failures.push((mailbox.primary_smtp, error));
+        if self.failures.len() > PATIENCE {
+            return Err(self.failures.swap_remove(0).1);
+        }
+        Ok(())
+    }
+}
+
+/// Whether an error says nothing of one mailbox and will meet all the others too.
+fn ends_all(error: &WireError) -> bool {
+    error.needs_administrator()
+        || matches!(
+            error.kind,
+            ErrorKind::SignIn(_)
+                | ErrorKind::Unreachable
+                | ErrorKind::NotMicrosoft
+                | ErrorKind::WrongHost
+                | ErrorKind::InvalidRequest
+                | ErrorKind::Throttled
+        )
+}
+
+/// Turns "not found" into a fact: a mailbox that its own cmdlet does not find either is gone; one
+/// that it does find is a contradiction.
+pub(super) async fn settle(exchange: &ExchangeClient, mailbox: &MailboxRef, error: WireError) -> StreamError {
+    if !error.is_not_found() {
+        return error.into();
+    }
+    let cmdlet =
+        Cmdlet::new("Get-Mailbox").text("Identity", &mailbox.key).select(["ExternalDirectoryObjectId"]);
+    match exchange.invoke(&cmdlet).await {
+        Err(again) if again.is_not_found() => error.into(),
+        Err(other) => other.into(),
+        Ok(_) => StreamError::Contradiction { address: mailbox.primary_smtp.clone() },
+    }
+}

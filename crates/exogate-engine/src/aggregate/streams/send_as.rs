@@ -1,0 +1,247 @@
+//! Who may send as a governed mailbox: one listing of the whole tenant, or, where that is refused,
+//! one call for each mailbox.
+//!
+//! The listing names recipients by a text, not by a key. Every mailbox has a row of its own there
+//! (its owner may send as itself), so a governed mailbox of which no row was seen was not
+//! recognised: it is asked singly rather than taken for one that nobody may send as.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use exogate_microsoft::exchange::{Cmdlet, ExchangeClient};
+use exogate_microsoft::record::Record;
+use exogate_microsoft::{ErrorKind, WireError};
+use exogate_store::{Batch, Facet, GrantRow, MailboxRef};
+
+use super::super::error::StreamError;
+use super::super::progress::StreamState;
+use super::super::sweep::{Fetch, Listing, sweep};
+use super::super::work::Work;
+use super::Links;
+use super::per_mailbox::{Ask, Asking, settle};
+use crate::read::grants::{self, Fact};
+
+const CMDLET: &str = "Get-RecipientPermission";
+const SELF_SID: &str = "S-1-5-10";
+/// Cursors of a stream that is past its listing.
+const LISTED: &str = "listed";
+const SINGLY: &str = "singly";
+/// Mailboxes looked up at once.
+const PAGE: usize = 1000;
+
+pub(super) async fn read(work: &Work, links: &mut Links) -> Result<(), StreamError> {
+    if work.run.checkpoint(work.stream()).await?.is_some_and(|position| position.done) {
+        return Ok(());
+    }
+    work.progress().set_state(StreamState::Waiting);
+    if !work.or_stop(links.all_listed()).await? {
+        return Err(StreamError::NoMailboxes);
+    }
+    work.progress().set_state(StreamState::Reading);
+    let mailboxes = governed(work).await?;
+    let cursor = work.run.checkpoint(work.stream()).await?.and_then(|position| position.cursor);
+    let left = if cursor.as_deref() == Some(SINGLY) {
+        mailboxes
+    } else {
+        match list(work, &mailboxes, cursor.is_some()).await {
+            Ok(unseen) => unseen,
+            Err(StreamError::Wire(error)) if refuses_listing(&error) => {
+                singly(work, &format!("the tenant refused the listing ({error})")).await?;
+                mailboxes
+            }
+            Err(StreamError::NeverEnds { .. }) => {
+                singly(work, "the listing never came to its end").await?;
+                mailboxes
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    let mut position = work.run.checkpoint(work.stream()).await?.unwrap_or_default();
+    if !left.is_empty() {
+        work.progress().set_total(position.objects + left.len() as u64);
+        let mut asking = Asking::new(work, Facet::SendAs, position, ask(work)?);
+        for mailbox in left {
+            asking.add(mailbox.reference);
+        }
+        while !asking.is_idle() {
+            let answers = asking.answers().await?;
+            asking.store(answers).await?;
+        }
+        position = asking.end()?;
+    }
+    position.done = true;
+    let stream = work.stream().to_owned();
+    work.run.write(Batch { stream, checkpoint: Some(position), ..Batch::default() }).await?;
+    Ok(())
+}
+
+/// Whether an error is about the listing as such, so that asking singly may still work.
+fn refuses_listing(error: &WireError) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::Forbidden
+            | ErrorKind::InvalidRequest
+            | ErrorKind::Refused
+            | ErrorKind::LimitReached
+            | ErrorKind::Protocol
+            | ErrorKind::NotFound
+            | ErrorKind::Ambiguous
+    )
+}
+
+/// Goes over to one call for each mailbox, for good.
+async fn singly(work: &Work, why: &str) -> Result<(), StreamError> {
+    work.note(format!("{why}: one call for each mailbox instead"));
+    work.run.restart_stream(work.stream()).await?;
+    let checkpoint =
+        exogate_store::Checkpoint { cursor: Some(SINGLY.to_owned()), ..exogate_store::Checkpoint::default() };
+    let stream = work.stream().to_owned();
+    work.run.write(Batch { stream, checkpoint: Some(checkpoint), ..Batch::default() }).await?;
+    Ok(())
+}
+
+/// A governed mailbox with the texts by which the listing may name it.
+struct Governed {
+    reference: MailboxRef,
+    texts: Vec<String>,
+}
+
+/// The governed mailboxes that this run has not asked singly.
+async fn governed(work: &Work) -> Result<Vec<Governed>, StreamError> {
+    let kinds = work.context.governed_kinds();
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let page = work.run.mailboxes_to_read(&kinds, Facet::SendAs, after, PAGE).await?;
+        for reference in page.items {
+            let Some(known) = work.store.mailbox(&reference.key).await? else { continue };
+            let row = known.mailbox;
+            let texts =
+                [row.exchange_guid, row.name, row.distinguished_name, Some(row.key), Some(row.primary_smtp)];
+            let texts = texts.into_iter().flatten().map(|text| text.to_lowercase()).collect();
+            all.push(Governed { reference, texts });
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// Reads the listing of the whole tenant; gives the mailboxes that it does not speak for.
+async fn list(work: &Work, mailboxes: &[Governed], resumed: bool) -> Result<Vec<Governed>, StreamError> {
+    let exchange = work.exchange()?.clone();
+    let cmdlet = Cmdlet::new(CMDLET).text("ResultSize", "Unlimited").select([
+        "Identity",
+        "Trustee",
+        "TrusteeSidString",
+        "AccessControlType",
+        "AccessRights",
+        "IsInherited",
+    ]);
+    let fetch: Fetch = Arc::new(move |at| {
+        let (exchange, cmdlet) = (exchange.clone(), cmdlet.clone());
+        Box::pin(async move { exchange.invoke_page(&cmdlet, at.as_ref()).await })
+    });
+    let mut listing = Permissions::new(mailboxes);
+    sweep(work, &fetch, &mut listing).await?;
+    // Without a single row of an owner, the tenant leaves these out; then being recognised at all
+    // has to do. What an earlier process saw is not known here, so its mailboxes are looked up.
+    if !resumed && !listing.owners_shown && !listing.seen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut unseen = Vec::new();
+    for mailbox in mailboxes {
+        if !listing.seen.contains(&mailbox.reference.key)
+            && !(resumed && seen_before(work, &mailbox.reference.key).await?)
+        {
+            let Governed { reference, texts } = mailbox;
+            unseen.push(Governed { reference: reference.clone(), texts: texts.clone() });
+        }
+    }
+    if !unseen.is_empty() {
+        work.note(format!(
+            "{} mailboxes were not recognised in the listing of the tenant and were asked singly",
+            unseen.len()
+        ));
+    }
+    Ok(unseen)
+}
+
+/// Whether an earlier process of this run stored a row of the listing for the mailbox.
+async fn seen_before(work: &Work, key: &str) -> Result<bool, StreamError> {
+    let grants = work.store.grants_of_mailbox(key).await?;
+    Ok(grants.iter().any(|g| g.facet == Facet::SendAs && g.read_at >= work.run.started()))
+}
+
+/// Rows of the listing, joined to governed mailboxes.
+struct Permissions<'a> {
+    /// By text; `None` for a text that two mailboxes answer to.
+    by_text: HashMap<&'a str, Option<&'a str>>,
+    seen: HashSet<String>,
+    owners_shown: bool,
+}
+
+impl<'a> Permissions<'a> {
+    fn new(mailboxes: &'a [Governed]) -> Self {
+        let mut by_text = HashMap::new();
+        for mailbox in mailboxes {
+            let key = mailbox.reference.key.as_str();
+            for text in &mailbox.texts {
+                by_text
+                    .entry(text.as_str())
+                    .and_modify(|known| {
+                        if *known != Some(key) {
+                            *known = None;
+                        }
+                    })
+                    .or_insert(Some(key));
+            }
+        }
+        Self { by_text, seen: HashSet::new(), owners_shown: false }
+    }
+}
+
+impl Listing for Permissions<'_> {
+    fn take(&mut self, records: Vec<Record>, batch: &mut Batch) -> Result<u64, StreamError> {
+        for record in &records {
+            self.owners_shown |= record.text("TrusteeSidString") == Some(SELF_SID);
+            let Some(identity) = record.text("Identity") else { continue };
+            let Some(Some(mailbox)) = self.by_text.get(identity.to_lowercase().as_str()) else { continue };
+            self.seen.insert((*mailbox).to_owned());
+            for (right, trustee, deny, inherited) in grants::recipient_permission(record)? {
+                let (mailbox, facet) = ((*mailbox).to_owned(), Facet::SendAs);
+                batch.grants.push(GrantRow { mailbox, facet, right, trustee, deny, inherited });
+            }
+        }
+        Ok(records.len() as u64)
+    }
+
+    fn goes_on(&self) -> Option<&'static str> {
+        Some(LISTED)
+    }
+}
+
+fn ask(work: &Work) -> Result<Ask, StreamError> {
+    let exchange = work.exchange()?.clone();
+    Ok(Arc::new(move |mailbox| {
+        let exchange = exchange.clone();
+        Box::pin(async move { permissions(&exchange, &mailbox).await })
+    }))
+}
+
+async fn permissions(exchange: &ExchangeClient, mailbox: &MailboxRef) -> Result<Vec<Fact>, StreamError> {
+    let cmdlet = Cmdlet::new(CMDLET).text("Identity", &mailbox.key).text("ResultSize", "Unlimited");
+    match exchange.invoke(&cmdlet).await {
+        Ok(answer) => {
+            let mut facts = Vec::new();
+            for record in &answer.records {
+                facts.extend(grants::recipient_permission(record)?);
+            }
+            facts.sort_unstable();
+            facts.dedup();
+            Ok(facts)
+        }
+        Err(error) => Err(settle(exchange, mailbox, error).await),
+    }
+}

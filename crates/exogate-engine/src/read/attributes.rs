@@ -1,0 +1,197 @@
+//! Attributes of a schema out of a record.
+//!
+//! A value that does not fit its declared type is left out and counted, so that a run can say so.
+
+use std::collections::BTreeMap;
+
+use exogate_microsoft::record::Record;
+use exogate_model::account::Attributes;
+use exogate_model::catalogue::ExchangeObject;
+use exogate_model::schema::{AttributeSource, Schema};
+use exogate_model::value::{self, AttributeType, AttributeValue};
+use serde_json::Value;
+
+/// The attributes to take from records of one listing.
+#[derive(Debug, Clone)]
+pub struct AttributeReader {
+    wanted: Vec<Wanted>,
+}
+
+#[derive(Debug, Clone)]
+struct Wanted {
+    attribute: String,
+    property: &'static str,
+    kind: AttributeType,
+    multi_valued: bool,
+}
+
+impl AttributeReader {
+    /// The Entra attributes of a schema.
+    pub fn entra(schema: &Schema) -> Self {
+        Self::of(schema, |source| match source {
+            AttributeSource::Entra(property) => Some(property),
+            _ => None,
+        })
+    }
+
+    /// The attributes that a schema takes from one of these Exchange objects.
+    pub fn exchange(schema: &Schema, objects: &[ExchangeObject]) -> Self {
+        Self::of(schema, |source| match source {
+            AttributeSource::Exchange(object, property) if objects.contains(&object) => Some(property),
+            _ => None,
+        })
+    }
+
+    fn of(schema: &Schema, property: impl Fn(AttributeSource) -> Option<&'static str>) -> Self {
+        let wanted = schema
+            .attributes()
+            .iter()
+            .filter_map(|definition| {
+                Some(Wanted {
+                    attribute: definition.name.clone(),
+                    property: property(definition.source)?,
+                    kind: definition.kind,
+                    multi_valued: definition.multi_valued,
+                })
+            })
+            .collect();
+        Self { wanted }
+    }
+
+    /// Whether there is nothing to take.
+    pub fn is_empty(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// The properties that the records must show.
+    pub fn properties(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.wanted.iter().map(|wanted| wanted.property)
+    }
+
+    /// Reads one record.
+    pub fn read(&self, record: &Record, misfits: &mut Misfits) -> Attributes {
+        let mut attributes = Attributes::new();
+        for wanted in &self.wanted {
+            let Some(raw) = record.get(wanted.property) else { continue };
+            let plain = plain(wanted.property, raw);
+            let raw = plain.as_ref().unwrap_or(raw);
+            match value::read(raw, wanted.kind, wanted.multi_valued) {
+                // Exchange writes many an unset string as an empty one.
+                Ok(None) => {}
+                Ok(Some(AttributeValue::Text(text))) if text.is_empty() => {}
+                Ok(Some(value)) => {
+                    attributes.insert(wanted.attribute.clone(), value);
+                }
+                // An unset number, date or switch comes as an empty string too.
+                Err(_) if raw.as_str().is_some_and(str::is_empty) => {}
+                Err(misfit) => misfits.add(&wanted.attribute, misfit.to_string()),
+            }
+        }
+        attributes
+    }
+}
+
+/// The plain form of the few properties that Graph shows as objects.
+fn plain(property: &str, raw: &Value) -> Option<Value> {
+    match (property, raw) {
+        ("manager", Value::Object(manager)) => Some(manager.get("id").cloned().unwrap_or(Value::Null)),
+        ("assignedLicenses", Value::Array(licences)) => {
+            Some(Value::Array(licences.iter().filter_map(|licence| licence.get("skuId").cloned()).collect()))
+        }
+        _ => None,
+    }
+}
+
+/// Values that did not fit, counted by attribute.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Misfits {
+    by_attribute: BTreeMap<String, (u64, String)>,
+}
+
+impl Misfits {
+    fn add(&mut self, attribute: &str, why: String) {
+        match self.by_attribute.get_mut(attribute) {
+            Some((count, _)) => *count += 1,
+            None => {
+                self.by_attribute.insert(attribute.to_owned(), (1, why));
+            }
+        }
+    }
+
+    /// One sentence for each attribute.
+    pub fn notes(&self) -> impl Iterator<Item = String> + '_ {
+        self.by_attribute.iter().map(|(attribute, (count, first))| {
+            format!(
+                "{attribute}: {count} values left out because they do not fit the schema (first: {first})"
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use exogate_model::schema::AttributeRequest;
+
+    use super::*;
+
+    fn record(json: &str) -> Record {
+        Record::from_slice(json.as_bytes()).unwrap()
+    }
+
+    fn schema(names: &[&str]) -> Schema {
+        let requests: Vec<_> = names.iter().map(|n| AttributeRequest::Name((*n).to_owned())).collect();
+        Schema::account(&requests, true).unwrap()
+    }
+
+    #[test]
+    fn entra_objects_become_plain_values() {
+        let reader = AttributeReader::entra(&schema(&[]));
+        let attributes = reader.read(
+            &record(
+                r#"{"id":"u","displayName":"Ada","accountEnabled":true,"manager":{"id":"m"},"department":null,
+                "assignedLicenses":[{"skuId":"b","disabledPlans":[]},{"skuId":"a"}],"proxyAddresses":[]}"#,
+            ),
+            &mut Misfits::default(),
+        );
+        let text = |s: &str| AttributeValue::Text(s.into());
+        assert_eq!(
+            attributes.into_iter().collect::<Vec<_>>(),
+            [
+                ("accountEnabled".to_owned(), AttributeValue::Boolean(true)),
+                ("assignedLicenses".to_owned(), AttributeValue::Many(vec!["a".into(), "b".into()])),
+                ("displayName".to_owned(), text("Ada")),
+                ("manager".to_owned(), text("m")),
+            ]
+        );
+    }
+
+    #[test]
+    fn exchange_values_take_type_and_prefix_of_the_schema() {
+        let schema =
+            schema(&["EXO_EmailAddresses", "EXO_LitigationHoldEnabled", "EXO_WhenCreated", "EXO_Office"]);
+        let reader = AttributeReader::exchange(&schema, &[ExchangeObject::Mailbox]);
+        let mut misfits = Misfits::default();
+        let attributes = reader.read(
+            &record(
+                r#"{"EmailAddresses":"SMTP:a@b","LitigationHoldEnabled":"False","Office":"",
+                "WhenCreated":"2025-06-29T17:57:03.0000000+00:00"}"#,
+            ),
+            &mut misfits,
+        );
+        assert_eq!(
+            attributes.into_iter().collect::<Vec<_>>(),
+            [
+                ("EXO_EmailAddresses".to_owned(), AttributeValue::Many(vec!["SMTP:a@b".into()])),
+                ("EXO_LitigationHoldEnabled".to_owned(), AttributeValue::Boolean(false)),
+                ("EXO_WhenCreated".to_owned(), AttributeValue::Text("2025-06-29T17:57:03Z".into())),
+            ]
+        );
+        assert_eq!(misfits, Misfits::default());
+        let wrong = record(r#"{"LitigationHoldEnabled":"perhaps"}"#);
+        assert!(reader.read(&wrong, &mut misfits).is_empty());
+        reader.read(&wrong, &mut misfits);
+        let notes: Vec<_> = misfits.notes().collect();
+        assert_eq!(notes.len(), 1);
+        assert!(notes[0].starts_with("EXO_LitigationHoldEnabled: 2 values left out"), "{notes:?}");
+    }
+}

@@ -1,0 +1,160 @@
+//! Rights on mailboxes, out of the rows of three cmdlets.
+//!
+//! Every row is kept: the mailbox's own, inherited, denied and unknown ones as well. What is an
+//! entitlement is decided where it is shown.
+
+use std::collections::BTreeSet;
+
+use exogate_microsoft::record::Record;
+use exogate_model::right::Right;
+use exogate_model::trustee::Trustee;
+
+use super::{Unreadable, required};
+
+/// One fact: right, trustee, denied, inherited.
+pub type Fact = (Right, Trustee, bool, bool);
+
+/// The facts of a mailbox's permission rows, each once.
+///
+/// Rows come in two shapes: with the rights beside the user, or nested in a list of permissions.
+pub fn mailbox_permissions(records: &[Record]) -> Result<Vec<Fact>, Unreadable> {
+    let mut facts = BTreeSet::new();
+    for record in records {
+        let trustee = trustee(record, "User", "UserSid", "Get-MailboxPermission")?;
+        let nested = record.children("PermissionList");
+        if nested.is_empty() {
+            insert(&mut facts, record, &trustee);
+        }
+        for permission in &nested {
+            insert(&mut facts, permission, &trustee);
+        }
+    }
+    Ok(facts.into_iter().collect())
+}
+
+/// The facts of one row of recipient permissions.
+pub fn recipient_permission(record: &Record) -> Result<Vec<Fact>, Unreadable> {
+    let mut facts = BTreeSet::new();
+    insert(&mut facts, record, &trustee(record, "Trustee", "TrusteeSidString", "Get-RecipientPermission")?);
+    Ok(facts.into_iter().collect())
+}
+
+/// Those who may send on behalf, as a mailbox lists them.
+pub fn send_on_behalf(record: &Record) -> Vec<Fact> {
+    let trustees: BTreeSet<String> = record.texts("GrantSendOnBehalfTo").into_iter().collect();
+    trustees
+        .into_iter()
+        .map(|text| (Right::SendOnBehalf, Trustee { text, sid: None }, false, false))
+        .collect()
+}
+
+fn trustee(
+    record: &Record,
+    text: &'static str,
+    sid: &str,
+    listing: &'static str,
+) -> Result<Trustee, Unreadable> {
+    let sid = record.text(sid).map(str::to_owned);
+    match (record.text(text), sid) {
+        (Some(text), sid) => Ok(Trustee { text: text.to_owned(), sid }),
+        (None, Some(sid)) => Ok(Trustee { text: sid.clone(), sid: Some(sid) }),
+        (None, None) => Ok(Trustee { text: required(record, text, listing)?.to_owned(), sid: None }),
+    }
+}
+
+fn insert(facts: &mut BTreeSet<Fact>, row: &Record, trustee: &Trustee) {
+    let denied = row.flag("Deny").unwrap_or(false)
+        || row.text("AccessControlType").is_some_and(|control| control.eq_ignore_ascii_case("Deny"));
+    let inherited = row.flag("IsInherited").unwrap_or(false);
+    for element in row.texts("AccessRights") {
+        for right in Right::split(&element) {
+            facts.insert((right, trustee.clone(), denied, inherited));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn records(rows: serde_json::Value) -> Vec<Record> {
+        rows.as_array().unwrap().iter().map(|row| Record::from_value(row).unwrap()).collect()
+    }
+
+    fn trustee(text: &str, sid: Option<&str>) -> Trustee {
+        Trustee { text: text.into(), sid: sid.map(Into::into) }
+    }
+
+    #[test]
+    fn every_row_is_kept_and_joined_rights_are_split() {
+        let own = || trustee("NT AUTHORITY\\SELF", Some("S-1-5-10"));
+        let facts = mailbox_permissions(&records(json!([
+            {"User":"NT AUTHORITY\\SELF","UserSid":"S-1-5-10","AccessRights":["FullAccess, ReadPermission"],"Deny":false,"IsInherited":false},
+            {"User":"NT AUTHORITY\\SELF","UserSid":"S-1-5-10","AccessRights":["FullAccess, ExternalAccount"],"Deny":false,"IsInherited":false},
+            {"User":"kim@contoso.com","AccessRights":["FullAccess"],"Deny":"True","IsInherited":"False"},
+            {"User":"Domain Admins","AccessRights":["FullAccess"],"Deny":true,"IsInherited":true},
+            {"User":"lee@contoso.com","AccessRights":["Brew"]},
+        ])))
+        .unwrap();
+        assert_eq!(
+            facts,
+            [
+                (Right::ExternalAccount, own(), false, false),
+                (Right::FullAccess, trustee("Domain Admins", None), true, true),
+                (Right::FullAccess, own(), false, false),
+                (Right::FullAccess, trustee("kim@contoso.com", None), true, false),
+                (Right::ReadPermission, own(), false, false),
+                (Right::Other("Brew".into()), trustee("lee@contoso.com", None), false, false),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_nested_shape_gives_the_same_facts() {
+        let flat = json!([{"User":"kim@contoso.com","AccessRights":["FullAccess"],"Deny":false,"IsInherited":false},
+            {"User":"kim@contoso.com","AccessRights":["ReadPermission"],"Deny":true,"IsInherited":false}]);
+        let nested = json!([{"User":"kim@contoso.com","PermissionList":[
+            {"AccessRights":["FullAccess"],"Deny":false,"IsInherited":false},
+            {"AccessRights":["ReadPermission"],"Deny":true,"IsInherited":false}]}]);
+        assert_eq!(mailbox_permissions(&records(flat)), mailbox_permissions(&records(nested)));
+    }
+
+    #[test]
+    fn recipient_permissions_deny_by_their_control_type() {
+        let read = |row| recipient_permission(&records(json!([row]))[0]).unwrap();
+        let kim = || trustee("kim@contoso.com", Some("S-1-5-21-1"));
+        let row = |control: &str| {
+            json!({"Trustee":"kim@contoso.com","TrusteeSidString":"S-1-5-21-1","AccessRights":["SendAs"],
+                "AccessControlType":control})
+        };
+        assert_eq!(read(row("Allow")), [(Right::SendAs, kim(), false, false)]);
+        assert_eq!(read(row("Deny")), [(Right::SendAs, kim(), true, false)]);
+    }
+
+    #[test]
+    fn a_row_without_trustee_is_an_error_and_an_identifier_will_do() {
+        assert!(mailbox_permissions(&records(json!([{"AccessRights":["FullAccess"]}]))).is_err());
+        let facts = mailbox_permissions(&records(
+            json!([{"User":"","UserSid":"S-1-5-21-1","AccessRights":["FullAccess"]}]),
+        ));
+        assert_eq!(facts.unwrap()[0].1, trustee("S-1-5-21-1", Some("S-1-5-21-1")));
+    }
+
+    proptest! {
+        /// However the tenant joins and repeats them, the facts are those of the rows one by one.
+        #[test]
+        fn joining_changes_nothing(rows in proptest::collection::vec(
+            ("[a-c]@x", proptest::collection::vec(0usize..8, 1..4), any::<bool>(), any::<bool>()), 0..8)) {
+            let name = |i: &usize| exogate_model::right::KNOWN[*i].name().to_owned();
+            let joined = json!(rows.iter().map(|(user, rights, deny, inherited)| json!({
+                "User": user, "Deny": deny, "IsInherited": inherited,
+                "AccessRights": [rights.iter().map(name).collect::<Vec<_>>().join(", ")]})).collect::<Vec<_>>());
+            let single = json!(rows.iter().rev().flat_map(|(user, rights, deny, inherited)| rights.iter().map(move |r| json!({
+                "User": user, "Deny": deny.to_string(), "IsInherited": inherited, "AccessRights": name(r)}))).collect::<Vec<_>>());
+            prop_assert_eq!(mailbox_permissions(&records(joined)), mailbox_permissions(&records(single)));
+        }
+    }
+}
