@@ -99,12 +99,12 @@ impl Record {
     }
 
     /// The directory object id: Graph's `id`, or what Exchange calls `ExternalDirectoryObjectId`.
-    /// This is the key that joins the two services.
+    /// This is the key that joins the two services. Exchange's own `Id` is a name, which may look
+    /// like a GUID, and is never taken for it.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.text("id")
-            .filter(|id| is_guid(id))
-            .or_else(|| self.text("ExternalDirectoryObjectId").or_else(|| self.text("id")))
+        let graph = self.fields.iter().find(|(key, _)| &**key == "id").and_then(|(_, id)| id.as_str());
+        graph.filter(|id| !id.is_empty()).or_else(|| self.text("ExternalDirectoryObjectId"))
     }
 
     /// Exchange's own object id, which stays when the directory id is missing.
@@ -384,9 +384,10 @@ mod tests {
         let graph = read(r#"{"id":"3c7b9a10-52f4-4d8e-9b6e-0f2c1d3e4a01"}"#);
         assert_eq!(graph.id(), Some("3c7b9a10-52f4-4d8e-9b6e-0f2c1d3e4a01"));
         let exchange = read(
-            r#"{"Id":"kim","Identity":"kim","ExternalDirectoryObjectId":"3c7b9a10-52f4-4d8e-9b6e-0f2c1d3e4a02"}"#,
+            r#"{"Id":"3c7b9a10-52f4-4d8e-9b6e-0f2c1d3e4a01","ExternalDirectoryObjectId":"3c7b9a10-52f4-4d8e-9b6e-0f2c1d3e4a02"}"#,
         );
         assert_eq!(exchange.id(), Some("3c7b9a10-52f4-4d8e-9b6e-0f2c1d3e4a02"));
+        assert_eq!(read(r#"{"Id":"kim","Identity":"kim"}"#).id(), None);
     }
 
     #[test]

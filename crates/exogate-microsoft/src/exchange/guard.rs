@@ -129,8 +129,12 @@ fn comparable(record: &Record, identity: &str) -> bool {
     } else if identity.contains('@') {
         shows("UserPrincipalName") && shows("EmailAddresses")
     } else {
-        // A canonical or distinguished name has more spellings than are compared here.
-        !identity.contains(['/', '=', '\\']) && ["Name", "DisplayName", "Alias"].into_iter().all(shows)
+        // SIDs, account names and canonical or distinguished names are spelled in more ways than are
+        // compared here.
+        let other = identity.starts_with("S-1-") || identity.starts_with('$');
+        !other
+            && !identity.contains(['/', '=', '\\'])
+            && ["Name", "DisplayName", "Alias"].into_iter().all(shows)
     }
 }
 
@@ -203,7 +207,11 @@ mod tests {
     #[test]
     fn what_cannot_be_compared_is_not_accused() {
         assert!(check(&get("lee@contoso.com"), &[record(r#"{"Name":"kim"}"#)]).is_ok());
-        assert!(check(&get("eur.prod/Microsoft Exchange Hosted Organizations/c/kim"), &[kim()]).is_ok());
+        for identity in
+            ["eur.prod/Microsoft Exchange Hosted Organizations/c/kim", "S-1-5-21-1-2-3-4", "$ABC-123"]
+        {
+            assert!(check(&get(identity), &[kim()]).is_ok(), "{identity}");
+        }
     }
 
     #[test]

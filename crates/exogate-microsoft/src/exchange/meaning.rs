@@ -5,6 +5,7 @@
 
 use super::failure::{Body, Failure};
 use crate::error::{ErrorKind, Service, WireError};
+use crate::page::trim;
 use crate::transport::WireResponse;
 
 /// A meaning with the text that explains it best.
@@ -40,8 +41,9 @@ pub(super) fn error_of(what: &str, response: &WireResponse) -> WireError {
 
 /// A plain-text refusal for reasons of load, which comes with any status, 200 included.
 pub(super) fn is_plain_throttle(body: &[u8]) -> bool {
+    let body = trim(body);
     let head = &body[..body.len().min(1024)];
-    if head.first().is_none_or(|byte| matches!(byte, b'{' | b'[' | 0)) {
+    if head.first().is_none_or(|byte| matches!(byte, b'{' | b'[')) {
         return false;
     }
     let text = String::from_utf8_lossy(head);
@@ -115,7 +117,7 @@ fn by_type(name: &str, text: &str) -> Option<Meaning> {
         "CmdletProxyException" => told(
             ErrorKind::Transient,
             "the server that holds the object did not answer the one that was asked",
-            "Try again; if it stays, look at the Microsoft 365 service health page.",
+            "Read the object to see whether a change took effect, then try again.",
         ),
         "InvalidObjectOperationException" if by_words(text).is_none() => told(
             ErrorKind::Refused,
@@ -139,7 +141,7 @@ const TRANSIENT: [&str; 7] = [
 
 fn by_words(text: &str) -> Option<Meaning> {
     let has = |part: &str| says(text, part);
-    Some(if has("maximum number of concurrent requests") {
+    Some(if has("maximum number of concurrent requests") || has("too many requests") {
         plain(ErrorKind::Throttled)
     } else if has("expired or invalid pagination request") {
         plain(ErrorKind::PageExpired)
