@@ -89,6 +89,8 @@ async fn an_item_is_a_whole_request() {
     assert_eq!(item["headers"]["x-cmdletname"], "Get-MailboxPermission");
     assert_eq!(item["headers"]["x-anchormailbox"], header(&sent[0], "x-anchormailbox"));
     assert_eq!(item["headers"]["content-type"], "application/json");
+    assert_eq!(item["headers"]["authorization"], "Bearer t0");
+    assert!(!format!("{:?}", sent[0]).contains("t0"), "a request never shows its token");
 }
 
 #[tokio::test]

@@ -155,7 +155,8 @@ impl Caller {
         })
     }
 
-    async fn token(&self, resource: Resource) -> Result<AccessToken, WireError> {
+    /// A token for `resource`, for requests that carry it in their body as well.
+    pub(crate) async fn token(&self, resource: Resource) -> Result<AccessToken, WireError> {
         self.shared.tokens.get(self.resource_name(resource)?).await
     }
 }

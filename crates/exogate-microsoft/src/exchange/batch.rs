@@ -12,6 +12,7 @@ use crate::error::{ErrorKind, Service, WireError};
 use crate::transport::WireResponse;
 use bytes::Bytes;
 use futures::future::join_all;
+use http::header::{AUTHORIZATION, HeaderValue};
 use serde_json::{Map, Value, json};
 
 /// The most that the service's own clients put into one request.
@@ -56,8 +57,11 @@ impl ExchangeClient {
 
     async fn send_batch(&self, cmdlets: &[&Cmdlet]) -> Result<Vec<Item>, WireError> {
         let request_id = self.caller.ids().id().to_string();
+        // Every item is a request of its own and is authorised by itself. Without a token now, or with
+        // one that is refused meanwhile, the items are refused and then run alone with a fresh one.
+        let token = self.caller.token(Resource::Exchange).await.ok().map(|token| token.header());
         let requests: Vec<Value> =
-            cmdlets.iter().zip(1..).map(|(cmdlet, id)| self.item(cmdlet, id)).collect();
+            cmdlets.iter().zip(1..).map(|(cmdlet, id)| self.item(cmdlet, id, token.as_ref())).collect();
         let body = Bytes::from(json!({ "requests": requests }).to_string());
         let reads = cmdlets.iter().all(|cmdlet| cmdlet.is_read());
         let judge = BatchJudge::new(cmdlets.len());
@@ -76,11 +80,13 @@ impl ExchangeClient {
         Ok(items.map(|item| item.map_or(Item::Unanswered, Item::Answered)).collect())
     }
 
-    fn item(&self, cmdlet: &Cmdlet, id: usize) -> Value {
+    fn item(&self, cmdlet: &Cmdlet, id: usize, token: Option<&HeaderValue>) -> Value {
         let request_id = self.caller.ids().id().to_string();
-        let headers: Map<String, Value> = self
-            .door
-            .headers(cmdlet, &request_id)
+        let mut headers = self.door.headers(cmdlet, &request_id);
+        if let Some(token) = token {
+            headers.insert(AUTHORIZATION, token.clone());
+        }
+        let headers: Map<String, Value> = headers
             .iter()
             .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.into())))
             .collect();
