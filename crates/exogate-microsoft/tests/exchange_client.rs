@@ -76,7 +76,7 @@ async fn requests_bear_what_routing_and_support_need() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_renewed_once_with_the_claims_asked_for() {
+async fn a_refused_token_is_renewed_once_and_no_more() {
     let service = Service::new(|_, nth| {
         Ok(if nth == 0 {
             recorded("unauthorized-audience.http")
@@ -106,4 +106,22 @@ async fn the_service_lists_what_the_identity_may_run() {
     assert_eq!((request.method.as_str(), header(request, "commandname")), ("GET", "*"));
     assert!(request.url.path().ends_with("/EXOModuleFile"));
     assert!(request.url.path().starts_with("/adminapi/v1.0/"));
+}
+
+#[tokio::test]
+async fn a_writing_cmdlet_is_sent_once_whatever_its_answer_links_to() {
+    let answers = [
+        json(
+            200,
+            &json!({"value": [{"Name": "a"}],
+            "@odata.nextLink": "https://outlook.office365.com/adminapi/beta/t/InvokeCommand?%24skiptoken=1"}),
+        ),
+        recorded("page-expired.http"),
+    ];
+    for answer in answers {
+        let service = Service::in_order(vec![answer]);
+        let cmdlet = Cmdlet::new("New-DistributionGroup").text("Name", "sg").text("ResultSize", "Unlimited");
+        let _ = service.exchange().invoke(&cmdlet).await;
+        assert_eq!(service.sent().len(), 1);
+    }
 }

@@ -116,7 +116,9 @@ impl ExchangeClient {
                 let request_id = self.caller.ids().id().to_string();
                 let page = self.page(cmdlet, judge.into_page(), response.body.len(), None, &request_id)?;
                 match self.read_on(cmdlet, page).await {
-                    Err(error) if error.kind == ErrorKind::PageExpired => self.invoke(cmdlet).await,
+                    Err(error) if error.kind == ErrorKind::PageExpired && cmdlet.is_read() => {
+                        self.invoke(cmdlet).await
+                    }
                     done => done,
                 }
             }

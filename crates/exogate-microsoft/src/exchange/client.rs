@@ -65,7 +65,9 @@ impl ExchangeClient {
         let mut restarts = 0;
         loop {
             match self.read_all(cmdlet).await {
-                Err(error) if error.kind == ErrorKind::PageExpired && restarts < RESTARTS => {
+                Err(error)
+                    if error.kind == ErrorKind::PageExpired && cmdlet.is_read() && restarts < RESTARTS =>
+                {
                     restarts += 1;
                 }
                 done => return done,
@@ -135,7 +137,8 @@ impl ExchangeClient {
     async fn first_page(&self, cmdlet: &Cmdlet) -> Result<Page, WireError> {
         let request_id = self.caller.ids().id().to_string();
         let (envelope, bytes) = self.send(cmdlet, &self.door.invoke(cmdlet), &request_id, false).await?;
-        let cut = envelope.next.is_none() && says_more(&envelope) && limit(cmdlet).is_none();
+        let cut =
+            cmdlet.is_read() && envelope.next.is_none() && says_more(&envelope) && limit(cmdlet).is_none();
         if cut {
             // Everything was asked for, less was given, and there is no link to the rest.
             return match Keyset::of(cmdlet) {
@@ -175,7 +178,8 @@ impl ExchangeClient {
             }
             received = page.records.len();
         }
-        if let Some(link) = envelope.next {
+        // Following a link sends the cmdlet again, which only a reading one may be.
+        if let Some(link) = envelope.next.filter(|_| cmdlet.is_read()) {
             self.checked(cmdlet, &link)?;
             let mut next = PageLink::after(at, Place::Link(link), received).ok_or_else(|| circle(cmdlet))?;
             next.request = Some(request_id.to_owned());
