@@ -142,6 +142,47 @@ async fn follows_a_limit_that_falls_and_rises() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn quick_calls_before_long_ones_do_not_hold_the_search_up() {
+    let governor = Governor::new(GovernorSettings::default());
+    // Just enough to fill one window at the initial limit.
+    let quick = Arc::new(Hidden { latency: Duration::from_millis(60), ..Hidden::new(10, None) });
+    run(&governor, &quick, 8).await;
+    let service = Arc::new(Hidden::new(10, None));
+    let took = run(&governor, &service, 2_000).await.as_secs_f64();
+    let ratio = took / ideal(&service, 2_000);
+    println!("long calls after quick ones: {ratio:.3}");
+    assert!(ratio <= 1.15, "{ratio:.3}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_queues_is_not_flooded() {
+    // Ten calls are served at a time; the others wait inside, and nobody is turned away.
+    let governor = Governor::new(GovernorSettings::default());
+    let served = Arc::new(tokio::sync::Semaphore::new(10));
+    let begun = Instant::now();
+    let tasks: Vec<_> = (0..2_000_u64)
+        .map(|number| {
+            let (governor, served) = (governor.clone(), Arc::clone(&served));
+            tokio::spawn(async move {
+                let permit = governor.acquire(Priority::Read, false).await;
+                let sent = Instant::now();
+                let place = served.acquire().await.unwrap();
+                sleep(Duration::from_millis(600 + number * 7919 % 493)).await;
+                drop(place);
+                permit.ok(sent.elapsed());
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let (ratio, seen) = (begun.elapsed().as_secs_f64() / 169.2, governor.snapshot());
+    println!("a queueing service: ratio {ratio:.3}, ended at {}", seen.limit);
+    assert!(ratio <= 1.05, "{ratio:.3}");
+    assert!(seen.limit <= 40, "ended at {}", seen.limit);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_limit_of_rate_is_survived_without_a_storm() {
     // 20 calls a second, everything above is turned away with Retry-After: 1.
     let governor = Governor::new(GovernorSettings::default());
@@ -285,7 +326,7 @@ proptest! {
                 }
                 Step::Failed => {
                     under_way.remove(0);
-                    throttle.failed();
+                    throttle.failed(now);
                 }
                 Step::Cancelled => {
                     under_way.remove(0);

@@ -192,6 +192,28 @@ async fn a_request_may_wait_longer_than_the_default() {
     assert!(begun.elapsed() >= Duration::from_millis(900));
 }
 
+#[tokio::test]
+async fn a_proxy_is_asked_and_its_refusal_is_not_an_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let asked = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            socket.read_buf(&mut request).await.unwrap();
+        }
+        let page = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>";
+        socket.write_all(page).await.unwrap();
+        String::from_utf8(request).unwrap()
+    });
+    let settings = TransportSettings { proxy: Some(proxy.parse().unwrap()), ..settings(None) };
+    let transport = ReqwestTransport::new(&settings).unwrap();
+    let request = WireRequest::get("https://graph.microsoft.com/v1.0/users".parse().unwrap());
+    let error = transport.send(request).await.unwrap_err();
+    assert_eq!((error.sent, error.kind), (Sent::No, TransportErrorKind::Unreachable), "{error}");
+    assert!(asked.await.unwrap().starts_with("CONNECT graph.microsoft.com:443 HTTP/1.1\r\n"));
+}
+
 #[test]
 fn a_ca_file_without_a_certificate_is_refused() {
     for pem in ["", "no pem", "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"] {

@@ -221,7 +221,8 @@ impl Permit {
     /// The call ended in a fault.
     pub fn failed(mut self) {
         if self.ticket.take().is_some() {
-            self.governor.lock().throttle.failed();
+            let now = self.governor.now();
+            self.governor.lock().throttle.failed(now);
             self.governor.dispatch();
         }
     }

@@ -3,7 +3,8 @@
 //! It searches for a limit that the service does not tell. Beginning low it doubles until the service throttles; the
 //! calls that were accepted meanwhile *are* the limit, so it settles there at once, remembers the level that
 //! throttled, and tries it again only rarely. If most of what was under way is turned away the limit is one of rate,
-//! not of concurrency: then it halves and climbs one by one.
+//! not of concurrency: then it halves and climbs one by one. If calls merely become slow it tries fewer of them, and keeps
+//! to fewer only if these get as much done.
 //!
 //! Knows no clock (`now` is the time since some fixed instant), no call and no thread.
 
@@ -64,8 +65,22 @@ struct Volley {
 const PAUSE_SHARE: u32 = 20;
 /// Clean windows after which a level counts as proven.
 const PROOF: u32 = 3;
-/// A window this much slower than the best one means that the service queues: no growth.
-const SLOW: f64 = 2.0;
+/// A window this much slower than the best one may mean that the service queues.
+const SLOW: f64 = 3.0;
+/// With a quarter fewer calls under way, a service where they did not queue gets less than this share done.
+const FEWER: f64 = 0.85;
+/// Windows in which slowness is not questioned again after it was found to be the calls' own.
+const TRUST: u32 = 20;
+
+/// A lower limit on trial, to learn whether slowness comes from our own calls queueing at the service.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    limit: u32,
+    throughput: f64,
+    slow_start: bool,
+    /// The calls of the higher limit are through.
+    settled: bool,
+}
 
 /// The state of the search.
 #[derive(Clone, Debug)]
@@ -92,9 +107,14 @@ pub struct Throttle {
     volleys_in_a_row: u32,
     /// Successes while the limit was used up, since the limit last changed.
     window: u32,
+    /// The limit when the window began.
+    window_size: u32,
     clean_windows: u32,
     window_latency: f64,
+    window_began: Duration,
     best_latency: Option<f64>,
+    trial: Option<Trial>,
+    trusted: u32,
     ewma_latency: Option<f64>,
     counts: Counts,
 }
@@ -133,9 +153,13 @@ impl Throttle {
             volley: None,
             volleys_in_a_row: 0,
             window: 0,
+            window_size: settings.initial.clamp(1, settings.ceiling),
             clean_windows: 0,
             window_latency: 0.0,
+            window_began: Duration::ZERO,
             best_latency: None,
+            trial: None,
+            trusted: 0,
             ewma_latency: None,
             counts: Counts::default(),
         }
@@ -169,9 +193,9 @@ impl Throttle {
         self.window += 1;
         self.window_latency += seconds;
         if self.slow_start && !self.is_slow() {
-            self.set_limit(self.limit + 1, false);
+            self.set_limit(self.limit + 1);
         }
-        let needed = if self.probing { self.limit.saturating_mul(2) } else { self.limit };
+        let needed = if self.probing { self.window_size.saturating_mul(2) } else { self.window_size };
         if self.window >= needed {
             self.window_passed(now);
         }
@@ -202,10 +226,10 @@ impl Throttle {
     }
 
     /// A call ended in a fault that says nothing about the limit.
-    pub fn failed(&mut self) {
+    pub fn failed(&mut self, now: Duration) {
         self.counts.failed += 1;
         self.cancelled();
-        self.begin_window();
+        self.begin_window(now);
     }
 
     /// A call was given up before it was answered.
@@ -264,11 +288,13 @@ impl Throttle {
         self.slow_start = false;
         self.probing = false;
         self.probes_passed = 0;
+        self.trial = None;
         if volley.turned_away == 1 && volley.probe {
             self.probe_after = self.probe_after.saturating_mul(2).min(self.settings.probe_after_cap);
         }
         self.probe_at = self.probe_at.max(now.saturating_add(self.probe_after));
-        self.set_limit(limit, true);
+        self.set_limit(limit);
+        self.begin_window(now);
         if volley.blip && !of_rate {
             // One refusal at a proven level: somebody else's call, or our own not yet counted out. Climb back soon.
             self.bad = Some(self.good.saturating_add(1));
@@ -279,10 +305,11 @@ impl Throttle {
     }
 
     fn window_passed(&mut self, now: Duration) {
-        let mean = self.window_latency / f64::from(self.window.max(1));
-        let slow = self.best_latency.is_some_and(|best| mean > best * SLOW);
-        // The best is forgotten slowly, so that a change from quick calls to long ones does not stop growth for good.
-        self.best_latency = Some(self.best_latency.map_or(mean, |best| mean.min(best * 1.1)));
+        let slow = self.is_slow();
+        let mean = self.window_mean();
+        let throughput = self.window_throughput(now);
+        self.best_latency = Some(self.best_latency.map_or(mean, |best| mean.min(best)));
+        self.trusted = self.trusted.saturating_sub(1);
         self.clean_windows = self.clean_windows.saturating_add(1);
         if self.clean_windows >= PROOF {
             self.good = self.good.max(self.limit);
@@ -291,8 +318,16 @@ impl Throttle {
             self.blipped = false;
         }
         let passed_probe = std::mem::take(&mut self.probing);
-        self.begin_window();
-        if self.slow_start || slow {
+        self.begin_window(now);
+        if let Some(trial) = self.trial.take() {
+            self.judge_trial(trial, throughput, mean, now);
+            return;
+        }
+        if slow {
+            self.doubt(throughput, mean, now);
+            return;
+        }
+        if self.slow_start {
             return;
         }
         if passed_probe {
@@ -312,32 +347,71 @@ impl Throttle {
         match self.bad {
             Some(bad) if self.limit.saturating_add(1) >= bad => {
                 if now >= self.probe_at && self.limit < self.settings.ceiling {
-                    self.set_limit(self.limit + 1, true);
+                    self.set_limit(self.limit + 1);
+                    self.begin_window(now);
                     self.probing = true;
                 }
             }
-            _ => self.set_limit(self.limit + 1, true),
+            _ => {
+                self.set_limit(self.limit + 1);
+                self.begin_window(now);
+            }
+        }
+    }
+
+    /// Calls take much longer than they did: either these are other calls, or ours queue at the service.
+    fn doubt(&mut self, throughput: f64, mean: f64, now: Duration) {
+        if self.limit <= self.settings.initial {
+            // So few calls queue nowhere.
+            self.best_latency = Some(mean);
+            return;
+        }
+        self.trial =
+            Some(Trial { limit: self.limit, throughput, slow_start: self.slow_start, settled: false });
+        self.slow_start = false;
+        self.set_limit(self.limit - self.limit / 4);
+        self.begin_window(now);
+    }
+
+    /// If fewer calls under way get as much done, the others only queued.
+    fn judge_trial(&mut self, trial: Trial, throughput: f64, mean: f64, now: Duration) {
+        if !trial.settled {
+            self.trial = Some(Trial { settled: true, ..trial });
+            return;
+        }
+        if throughput < trial.throughput * FEWER {
+            self.best_latency = Some(mean);
+            self.trusted = TRUST;
+            self.slow_start = trial.slow_start;
+            self.set_limit(trial.limit);
+            self.begin_window(now);
         }
     }
 
     fn is_slow(&self) -> bool {
-        let mean = self.window_latency / f64::from(self.window.max(1));
-        self.best_latency.is_some_and(|best| mean > best * SLOW)
+        self.trusted == 0 && self.best_latency.is_some_and(|best| self.window_mean() > best * SLOW)
     }
 
-    fn set_limit(&mut self, limit: u32, new_window: bool) {
+    fn window_mean(&self) -> f64 {
+        self.window_latency / f64::from(self.window.max(1))
+    }
+
+    fn window_throughput(&self, now: Duration) -> f64 {
+        f64::from(self.window) / now.saturating_sub(self.window_began).as_secs_f64().max(1e-6)
+    }
+
+    fn set_limit(&mut self, limit: u32) {
         let limit = limit.clamp(1, self.settings.ceiling);
         if limit != self.limit {
             self.limit = limit;
             self.clean_windows = 0;
         }
-        if new_window {
-            self.begin_window();
-        }
     }
 
-    fn begin_window(&mut self) {
+    fn begin_window(&mut self, now: Duration) {
         self.window = 0;
+        self.window_size = self.limit;
         self.window_latency = 0.0;
+        self.window_began = now;
     }
 }
