@@ -8,5 +8,6 @@ pub mod aggregate;
 pub mod read;
 pub mod resolve;
 mod tenant;
+pub mod view;
 
 pub use tenant::{SourceContext, Tenant};
