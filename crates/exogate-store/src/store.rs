@@ -99,6 +99,12 @@ impl Store {
         Ok(SourceStore::new(self.clone(), source, name))
     }
 
+    /// Waits until everything that was handed to the writer before is done, a dropped run's lease
+    /// given back included. For an orderly end.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.write(|_| Ok(())).await
+    }
+
     /// The names of all sources, sorted.
     pub async fn sources(&self) -> Result<Vec<String>, StoreError> {
         self.read(|connection| {

@@ -1,0 +1,243 @@
+//! How long the store takes for a tenant of a given size: a fresh aggregation, the same again
+//! unchanged, and all accounts read back.
+//!
+//! `cargo run --release -p exogate-store --example load -- [USERS] [SHARED] [GROUPS] [MEMBERSHIPS]`
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use exogate_model::account::Attributes;
+use exogate_model::clock::Clock;
+use exogate_model::group::{GroupKind, MemberKind, MembershipRole};
+use exogate_model::mailbox::MailboxKind;
+use exogate_model::right::Right;
+use exogate_model::trustee::{Principal, Trustee};
+use exogate_model::value::AttributeValue;
+use exogate_store::*;
+use uuid::Uuid;
+
+const PAGE: usize = 1000;
+
+struct Wall;
+
+impl Clock for Wall {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Size {
+    users: usize,
+    shared: usize,
+    groups: usize,
+    memberships: usize,
+}
+
+/// Random to look at, the same every time.
+fn id(kind: u128, number: usize) -> String {
+    let mixed = (kind << 64 | number as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    Uuid::from_u128(mixed ^ (mixed >> 61)).to_string()
+}
+
+fn attributes(prefix: &str, number: usize, count: usize) -> Attributes {
+    (0..count)
+        .map(|index| {
+            (
+                format!("{prefix}attributeNumber{index}"),
+                AttributeValue::Text(format!("value {number} of {index}")),
+            )
+        })
+        .collect()
+}
+
+fn user(number: usize) -> UserRow {
+    UserRow {
+        id: id(1, number),
+        upn: format!("user{number}@contoso.com"),
+        display_name: Some(format!("User {number}")),
+        mail: Some(format!("user{number}@contoso.com")),
+        disabled: false,
+        sid: Some(format!("S-1-12-1-2938923-{number}")),
+        attributes: attributes("", number, 20),
+    }
+}
+
+fn mailbox(number: usize, users: usize) -> MailboxRow {
+    MailboxRow {
+        key: id(1, number),
+        kind: if number < users { MailboxKind::User } else { MailboxKind::Shared },
+        display_name: format!("User {number}"),
+        primary_smtp: format!("user{number}@contoso.com"),
+        exchange_guid: Some(id(2, number)),
+        name: Some(id(1, number)),
+        alias: Some(format!("user{number}")),
+        distinguished_name: Some(format!(
+            "CN={},OU=contoso.onmicrosoft.com,OU=Microsoft Exchange Hosted Organizations,DC=EURPR01A001,DC=PROD",
+            id(1, number)
+        )),
+        legacy_dn: None,
+        upn: Some(format!("user{number}@contoso.com")),
+        attributes: attributes("EXO_", number, 20),
+    }
+}
+
+fn group(number: usize) -> GroupRow {
+    GroupRow {
+        id: id(3, number),
+        kind: GroupKind::Security,
+        display_name: format!("Group {number}"),
+        mail: None,
+        sid: Some(format!("S-1-12-1-777-{number}")),
+        attributes: attributes("", number, 8),
+    }
+}
+
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
+}
+
+async fn aggregate(source: &SourceStore, size: Size) -> RunRecord {
+    let run = source
+        .begin_or_resume(RunRequest {
+            scope: "all".into(),
+            fingerprint: "load".into(),
+            holder: Holder { who: "load".into(), host: "here".into(), pid: std::process::id() },
+            fresh_for: Duration::ZERO,
+        })
+        .await
+        .unwrap();
+    let began = Instant::now();
+    let users = async {
+        for start in (0..size.users).step_by(PAGE) {
+            let users = (start..(start + PAGE).min(size.users)).map(user).collect();
+            run.write(Batch { stream: "users".into(), users, ..Batch::default() }).await.unwrap();
+        }
+    };
+    let mailboxes = async {
+        let all = size.users + size.shared;
+        for start in (0..all).step_by(PAGE) {
+            let mailboxes =
+                (start..(start + PAGE).min(all)).map(|number| mailbox(number, size.users)).collect();
+            run.write(Batch { stream: "mailboxes".into(), mailboxes, ..Batch::default() }).await.unwrap();
+        }
+    };
+    let groups = async {
+        let each = size.memberships / size.groups.max(1);
+        for start in (0..size.groups).step_by(200) {
+            let numbers = start..(start + 200).min(size.groups);
+            let groups = numbers.clone().map(group).collect();
+            let memberships = numbers
+                .flat_map(|number| {
+                    (0..each).map(move |index| MembershipRow {
+                        group: id(3, number),
+                        role: MembershipRole::Member,
+                        member: id(1, (number * 7919 + index * 104_729) % size.users),
+                        member_kind: MemberKind::User,
+                    })
+                })
+                .collect();
+            let batch = Batch { stream: "groups".into(), groups, memberships, ..Batch::default() };
+            run.write(batch).await.unwrap();
+        }
+    };
+    let grants = async {
+        for start in (0..size.shared).step_by(100) {
+            let grant_sets = (start..(start + 100).min(size.shared))
+                .map(|number| GrantSet {
+                    mailbox: id(1, size.users + number),
+                    facet: Facet::MailboxPermission,
+                    grants: (0..4)
+                        .map(|index| {
+                            let text = format!("user{}@contoso.com", (number * 31 + index * 97) % size.users);
+                            (Right::FullAccess, Trustee { text, sid: None }, false, false)
+                        })
+                        .collect(),
+                })
+                .collect();
+            run.write(Batch { stream: "rights".into(), grant_sets, ..Batch::default() }).await.unwrap();
+        }
+    };
+    tokio::join!(users, mailboxes, groups, grants);
+    let written = began.elapsed();
+    let began = Instant::now();
+    let trustees = run.unresolved_trustees().await.unwrap();
+    let keys = trustees.iter().map(|trustee| trustee.text.clone()).collect();
+    let found = run.principal_index(keys).await.unwrap();
+    let by_key: std::collections::HashMap<_, _> = found.into_iter().map(|one| (one.key, one.id)).collect();
+    let resolved = trustees
+        .into_iter()
+        .map(|trustee| {
+            let principal = match by_key.get(&trustee.text) {
+                Some(id) => Principal::User { id: id.clone() },
+                None => Principal::Unknown,
+            };
+            (trustee, principal)
+        })
+        .collect();
+    run.resolve(resolved).await.unwrap();
+    let resolved = began.elapsed();
+    let began = Instant::now();
+    run.relabel(&[MailboxKind::Shared]).await.unwrap();
+    let covered = vec![
+        Coverage::Users,
+        Coverage::Mailboxes,
+        Coverage::Groups,
+        Coverage::Memberships,
+        Coverage::Grants(Facet::MailboxPermission),
+    ];
+    let finish = Finish {
+        state: RunState::Completed,
+        covered,
+        delete_unseen: true,
+        streams: Vec::new(),
+        notes: Vec::new(),
+    };
+    let record = run.finish(finish).await.unwrap();
+    println!(
+        "  written {:.2} s, resolved {:.2} s, finished {:.2} s; {:?}; peak memory {} MiB",
+        written.as_secs_f64(),
+        resolved.as_secs_f64(),
+        began.elapsed().as_secs_f64(),
+        record.outcome,
+        resident_mib()
+    );
+    record
+}
+
+#[tokio::main]
+async fn main() {
+    let mut numbers = std::env::args().skip(1).map(|number| number.parse().unwrap());
+    let size = Size {
+        users: numbers.next().unwrap_or(100_000),
+        shared: numbers.next().unwrap_or(5_000),
+        groups: numbers.next().unwrap_or(10_000),
+        memberships: numbers.next().unwrap_or(300_000),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("load.db");
+    let source = Store::open(&path, Arc::new(Wall)).unwrap().source("load").await.unwrap();
+    println!("fresh");
+    aggregate(&source, size).await;
+    println!("  {} MiB on disk", std::fs::metadata(&path).unwrap().len() >> 20);
+    println!("unchanged");
+    aggregate(&source, size).await;
+    let began = Instant::now();
+    let (mut after, mut accounts) = (None, 0);
+    loop {
+        let page = source.accounts(after, PAGE).await.unwrap();
+        accounts += page.items.len();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    println!(
+        "{accounts} accounts read back in {:.2} s; peak memory {} MiB",
+        began.elapsed().as_secs_f64(),
+        resident_mib()
+    );
+}
