@@ -4,9 +4,12 @@
 //! It stands alone: it shares no types and no code with the client that is tested against it.
 
 pub mod activity;
+pub mod ca;
 pub mod clock;
+pub mod control;
 pub mod exchange;
 pub mod faults;
+pub mod fixture;
 pub mod generate;
 pub mod graph;
 pub mod latency;
@@ -17,3 +20,6 @@ pub mod throttle;
 pub mod token;
 pub mod trace;
 pub mod world;
+
+pub use options::{Scenario, SimOptions, Sizes, TenantSource, TraceSink};
+pub use server::{AppSpec, RegisteredApp, RunningSim, SimError, TenantFacts, start};

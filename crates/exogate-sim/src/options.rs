@@ -102,10 +102,12 @@ impl Default for ProvisioningSettings {
 }
 
 /// How the tenant behaves. Every part has a default; a scenario file names what differs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
     pub clock: ClockOptions,
+    /// Compress answers for clients that take gzip.
+    pub compression: bool,
     pub latency: LatencySettings,
     pub visibility: VisibilitySettings,
     pub provisioning: ProvisioningSettings,
@@ -115,6 +117,24 @@ pub struct Scenario {
     pub graph: crate::graph::GraphKnobs,
     pub exchange: crate::exchange::ExchangeKnobs,
     pub activity: crate::activity::ActivityKnobs,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            clock: ClockOptions::default(),
+            compression: true,
+            latency: LatencySettings::default(),
+            visibility: VisibilitySettings::default(),
+            provisioning: ProvisioningSettings::default(),
+            throttle: ThrottleSettings::default(),
+            faults: Vec::new(),
+            token: crate::token::TokenKnobs::default(),
+            graph: crate::graph::GraphKnobs::default(),
+            exchange: crate::exchange::ExchangeKnobs::default(),
+            activity: crate::activity::ActivityKnobs::default(),
+        }
+    }
 }
 
 /// Why a scenario could not be read.

@@ -138,6 +138,18 @@ impl World {
         *held = Arc::new(scenario);
     }
 
+    /// Puts these fault rules in force.
+    pub fn set_faults(&self, rules: Vec<crate::faults::FaultRule>) {
+        self.adjust(|scenario| scenario.faults = rules);
+    }
+
+    /// Puts another tenant in this one's place.
+    pub fn replace_state(&self, state: State) {
+        *self.state_mut() = state;
+        // The new state learns the delays in force.
+        self.set_scenario((*self.scenario()).clone());
+    }
+
     /// Changes the scenario in force.
     pub fn adjust(&self, change: impl FnOnce(&mut Scenario)) {
         let mut scenario = (*self.scenario()).clone();

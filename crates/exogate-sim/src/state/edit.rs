@@ -56,7 +56,12 @@ impl State {
 
     /// Begins to fill the tenant: nothing is logged or delayed.
     pub fn load(&mut self) -> Edit<'_> {
-        Edit { state: self, face: Face::Graph, at: Time::default(), quiet: true }
+        self.load_at(Time::default())
+    }
+
+    /// As [`State::load`], for acts that carry a time, such as deletion.
+    pub fn load_at(&mut self, at: Time) -> Edit<'_> {
+        Edit { state: self, face: Face::Graph, at, quiet: true }
     }
 
     /// Makes room for `objects` objects in the indices.

@@ -81,7 +81,13 @@ impl Edit<'_> {
         for group in &mut self.state.role_groups {
             group.members.retain(|m| *m != idx);
         }
-        let gone = Gone { id: before.id, rid: before.rid, name: before.name().into(), at: self.at };
+        let gone = Gone {
+            id: before.id,
+            rid: before.rid,
+            kind: before.kind(),
+            name: before.name().into(),
+            at: self.at,
+        };
         // The removals above may have replaced the object itself (a group in itself cannot be,
         // but a user can be his own manager), so take the current one out.
         let current = self.snapshot(idx)?;

@@ -12,6 +12,7 @@ mod edit;
 mod groups;
 mod keys;
 mod lifecycle;
+mod make;
 pub mod object;
 mod overlay;
 mod provision;
@@ -35,8 +36,8 @@ pub use change::{Change, ChangeKind, ChangeLog};
 pub use edit::{Edit, StateError};
 pub use keys::KeyKind;
 pub use object::{
-    Body, Contact, DirSync, Disconnected, Group, GroupKind, Life, MembershipRule, Object, OnPremises,
-    Snapshot, User, UserType,
+    Body, Contact, DirSync, Disconnected, Group, GroupKind, Life, MembershipRule, Object, ObjectKind,
+    OnPremises, Snapshot, User, UserType,
 };
 pub use overlay::{Delays, Face};
 pub use recipient::{FolderPermission, FolderUser, Mailbox, Recipient, RecipientTypeDetails};
@@ -105,6 +106,7 @@ impl Class {
 pub struct Gone {
     pub id: Uuid,
     pub rid: u32,
+    pub kind: ObjectKind,
     pub name: Text,
     pub at: crate::clock::Time,
 }

@@ -64,6 +64,15 @@ pub struct Object {
     pub extra: Option<Box<Extra>>,
 }
 
+/// What kind of object it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectKind {
+    User,
+    Group,
+    Contact,
+}
+
 /// What only one kind of object has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -251,6 +260,15 @@ pub struct Contact {
 }
 
 impl Object {
+    #[must_use]
+    pub fn kind(&self) -> ObjectKind {
+        match self.body {
+            Body::User(_) => ObjectKind::User,
+            Body::Group(_) => ObjectKind::Group,
+            Body::Contact(_) => ObjectKind::Contact,
+        }
+    }
+
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.life == Life::Live
