@@ -5,9 +5,10 @@
 
 pub mod access;
 pub mod aggregate;
+pub mod connection;
 pub mod read;
 pub mod resolve;
-mod tenant;
+pub mod tenant;
 pub mod view;
 
 pub use tenant::{SourceContext, Tenant};
