@@ -2,7 +2,7 @@
 //! unchanged, and all accounts read back.
 //!
 //! `cargo run --release -p exogate-store --example load -- [USERS] [SHARED] [GROUPS] [MEMBERSHIPS]`
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -200,3 +200,29 @@ impl From<StoreError> for Fault {
         Self::Store(Box::new(error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn what_sqlite_reports_becomes_what_to_do() {
+        let cases = [
+            (ffi::SQLITE_FULL, "is full; free some space"),
+            (ffi::SQLITE_READONLY, "is read-only; give"),
+            (ffi::SQLITE_BUSY, "is locked by another program; wait"),
+            (ffi::SQLITE_CORRUPT, "is damaged; restore it"),
+            (ffi::SQLITE_NOTADB, "is not an exogate store; point"),
+            (ffi::SQLITE_IOERR_WRITE, "failed; check it"),
+            (ffi::SQLITE_CANTOPEN, "check that its folder exists"),
+            (ffi::SQLITE_CONSTRAINT, "report it with the cause"),
+        ];
+        for (code, remedy) in cases {
+            let fault = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into();
+            let text = StoreError::from_fault(Path::new("/var/lib/exogate.db"), fault).to_string();
+            assert!(text.contains(remedy) && text.contains("/var/lib/exogate.db"), "{text}");
+        }
+    }
+}

@@ -18,6 +18,7 @@ use crate::rows::{
 };
 use crate::run::{RunHandle, RunRecord, RunRequest, record};
 use crate::store::Store;
+use crate::write::batch::last_cursor;
 use crate::write::ids;
 
 /// The state of one source. Cheap to clone.
@@ -192,6 +193,13 @@ impl SourceStore {
     pub async fn run(&self, id: Uuid) -> Result<Option<RunRecord>, StoreError> {
         let now = self.store.now();
         self.read(move |connection, source| record::one(connection, source, id, now)).await
+    }
+
+    /// The cursor that a stream ended with in the newest completed run that read it: from there,
+    /// reading only the differences can go on.
+    pub async fn last_cursor(&self, stream: &str) -> Result<Option<String>, StoreError> {
+        let stream = stream.to_owned();
+        self.read(move |connection, source| last_cursor(connection, source, &stream)).await
     }
 
     /// The feed of changes after a sequence number, oldest first.

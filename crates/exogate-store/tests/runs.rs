@@ -1,5 +1,5 @@
 //! Runs: who may hold one, and what a killed one leaves behind.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod common;
 
@@ -111,6 +111,25 @@ async fn a_stopped_and_an_incomplete_run_are_resumable() {
     let third = begin(&source).await;
     assert_eq!(third.id(), run.id());
     assert!(third.checkpoint("users").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn where_a_stream_ended_is_kept_until_it_ends_again() {
+    let bench = Bench::new();
+    let source = bench.source().await;
+    let run = begin(&source).await;
+    run.write(page(3)).await.unwrap();
+    assert_eq!(source.last_cursor("users").await.unwrap(), None);
+    run.finish(complete()).await.unwrap();
+    assert_eq!(source.last_cursor("users").await.unwrap().as_deref(), Some("after 3"));
+    // A run that does not come to the end of the stream, and one that does not read it.
+    let run = begin(&source).await;
+    assert_eq!(run.checkpoint("users").await.unwrap(), None);
+    run.write(page(2)).await.unwrap();
+    run.stop("interrupted").await.unwrap();
+    let run = source.begin_or_resume(request("groups")).await.unwrap();
+    run.finish(complete()).await.unwrap();
+    assert_eq!(source.last_cursor("users").await.unwrap().as_deref(), Some("after 3"));
 }
 
 #[tokio::test]

@@ -103,8 +103,7 @@ fn give_up(connection: &Connection, run: i64, now: i64) -> Result<(), Fault> {
 }
 
 fn start(connection: &Connection, source: i64, request: &RunRequest, now: i64) -> Result<Begun, Fault> {
-    connection
-        .execute("DELETE FROM checkpoints WHERE run IN (SELECT run FROM runs WHERE source = ?1)", [source])?;
+    forget_checkpoints(connection, source)?;
     let before: Option<String> = connection
         .query_row(
             "SELECT fingerprint FROM runs WHERE source = ?1 AND scope = ?2 AND state = ?3
@@ -133,6 +132,19 @@ fn start(connection: &Connection, source: i64, request: &RunRequest, now: i64) -
     )?;
     let run = connection.last_insert_rowid();
     Ok(Begun { run, id, started: now, resumed: false, schema_changed })
+}
+
+/// Forgets where streams stood, but for where each stream last came to its end in a completed run:
+/// that is where reading only the differences goes on.
+fn forget_checkpoints(connection: &Connection, source: i64) -> Result<(), Fault> {
+    connection.execute(
+        "DELETE FROM checkpoints WHERE run IN (SELECT run FROM runs WHERE source = ?1)
+             AND (run, stream) NOT IN (
+                 SELECT max(r.run), c.stream FROM checkpoints c JOIN runs r ON r.run = c.run
+                 WHERE r.source = ?1 AND r.state = ?2 AND c.done GROUP BY c.stream)",
+        (source, RunState::Completed.name()),
+    )?;
+    Ok(())
 }
 
 /// A time-ordered id, of the time that was handed in.

@@ -192,9 +192,6 @@ impl RunHandle {
                 let plan = settle::Plan { covered: &finish.covered, delete_unseen: finish.delete_unseen };
                 settle::settle(connection, context, &plan)?;
                 settle_grants::forget_unused_trustees(connection, context.source)?;
-                if finish.state == RunState::Completed {
-                    connection.execute("DELETE FROM checkpoints WHERE run = ?1", [context.run])?;
-                }
                 let streams = codec::to_json("the streams of a run", &finish.streams)?;
                 connection.execute("UPDATE runs SET streams = ?2 WHERE run = ?1", (context.run, streams))?;
                 inner.end(connection, context, finish.state, &finish.notes)?;

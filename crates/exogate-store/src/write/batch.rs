@@ -7,6 +7,7 @@ use super::{Context, grants, memberships, objects};
 use crate::batch::{Batch, BatchOutcome, Checkpoint, GrantRow, GrantSet};
 use crate::error::Fault;
 use crate::rows::MembershipRow;
+use crate::run::RunState;
 
 /// A batch with everything computed that does not need the store.
 pub(crate) struct PreparedBatch {
@@ -109,4 +110,21 @@ pub(crate) fn checkpoint(
             })
         })
         .optional()?)
+}
+
+/// The cursor that a stream ended with in the newest completed run that read it.
+pub(crate) fn last_cursor(
+    connection: &Connection,
+    source: i64,
+    stream: &str,
+) -> Result<Option<String>, Fault> {
+    let cursor: Option<Option<String>> = connection
+        .prepare_cached(
+            "SELECT c.cursor FROM checkpoints c JOIN runs r ON r.run = c.run
+             WHERE r.source = ?1 AND r.state = ?2 AND c.stream = ?3 AND c.done
+             ORDER BY c.run DESC LIMIT 1",
+        )?
+        .query_row((source, RunState::Completed.name(), stream), |row| row.get(0))
+        .optional()?;
+    Ok(cursor.flatten())
 }
