@@ -106,9 +106,9 @@ fn start(connection: &Connection, source: i64, request: &RunRequest, now: i64) -
     forget_checkpoints(connection, source)?;
     let before: Option<String> = connection
         .query_row(
-            "SELECT fingerprint FROM runs WHERE source = ?1 AND scope = ?2 AND state = ?3
+            "SELECT fingerprint FROM runs WHERE source = ?1 AND state = ?2
              ORDER BY run DESC LIMIT 1",
-            (source, &request.scope, RunState::Completed.name()),
+            (source, RunState::Completed.name()),
             |row| row.get(0),
         )
         .optional()?;
