@@ -1,0 +1,174 @@
+//! A simulated tenant in this process, an engine that reads it, and what it stored as plain text.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exogate_engine::aggregate::{self, Aggregation, Progress, RunSummary, Scope};
+use exogate_engine::view::View;
+use exogate_engine::{SourceContext, Tenant};
+use exogate_microsoft::TenantSettings;
+use exogate_microsoft::caller::Caller;
+use exogate_microsoft::cloud::{Cloud, EndpointOverrides, Endpoints};
+use exogate_microsoft::signin::Credential;
+use exogate_model::clock::Clock;
+use exogate_model::schema::{AttributeRequest, Schema};
+use exogate_model::source::SourceOptions;
+use exogate_sim::{AppSpec, RegisteredApp, RunningSim, Scenario, SimOptions, Sizes, TenantSource};
+use exogate_store::{Holder, SourceStore, Store};
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+pub const CONTOSO: &str = include_str!("../fixtures/contoso.toml");
+
+struct Now;
+
+impl Clock for Now {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// A simulated tenant with one registered application.
+pub struct Sim {
+    pub running: RunningSim,
+    app: RegisteredApp,
+    _folder: TempDir,
+}
+
+impl Sim {
+    /// The tenant of a fixture.
+    pub async fn of(fixture: &str, scenario: Scenario) -> Self {
+        Self::with_app(fixture, scenario, AppSpec::exogate()).await
+    }
+
+    pub async fn with_app(fixture: &str, scenario: Scenario, app: AppSpec) -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("tenant.toml");
+        std::fs::write(&path, fixture).unwrap();
+        Self::start(TenantSource::Fixture(path), scenario, app, folder).await
+    }
+
+    /// A generated tenant.
+    pub async fn generated(sizes: Sizes, scenario: Scenario) -> Self {
+        let folder = TempDir::new().unwrap();
+        Self::start(TenantSource::Generated(sizes), scenario, AppSpec::exogate(), folder).await
+    }
+
+    async fn start(tenant: TenantSource, scenario: Scenario, app: AppSpec, folder: TempDir) -> Self {
+        let options = SimOptions { tenant, scenario, ..SimOptions::loopback() };
+        let running = exogate_sim::start(options).await.unwrap();
+        let app = running.register_app(app.with_generated_secret()).unwrap();
+        Self { running, app, _folder: folder }
+    }
+
+    /// A client of the tenant, impatient as tests are.
+    pub fn tenant(&self, exchange: bool) -> Tenant {
+        let here = Url::parse(&format!("https://localhost:{}/", self.running.addr().port())).unwrap();
+        let overrides = EndpointOverrides {
+            login: Some(here.clone()),
+            graph: Some(here.clone()),
+            exchange: Some(here),
+            ..EndpointOverrides::default()
+        };
+        let endpoints = Endpoints::new(Cloud::Public, &overrides).unwrap();
+        let credential = Credential::Secret {
+            client_id: self.app.client_id.to_string(),
+            secret: self.app.secret.clone().unwrap().into(),
+        };
+        let mut settings = TenantSettings::new(self.app.tenant_id.to_string(), endpoints, credential);
+        settings.ca_pem = Some(self.running.ca_pem().as_bytes().to_vec());
+        settings.retry.backoff = Duration::from_millis(20);
+        settings.retry.backoff_cap = Duration::from_millis(200);
+        settings.retry.budget = Duration::from_secs(20);
+        Tenant::new(Caller::connect(&settings, Arc::new(Now)).unwrap(), exchange)
+    }
+}
+
+/// Options and schema of a source.
+pub fn context(options: SourceOptions) -> Arc<SourceContext> {
+    let requests = |names: &[&str]| {
+        names.iter().map(|name| AttributeRequest::Name((*name).to_owned())).collect::<Vec<_>>()
+    };
+    let exchange = options.manage_exchange_online;
+    let account: &[&str] =
+        if exchange { &["EXO_PrimarySmtpAddress", "EXO_CustomAttribute1", "EXO_ImapEnabled"] } else { &[] };
+    let group: &[&str] = if exchange { &["EXO_PrimarySmtpAddress"] } else { &[] };
+    Arc::new(SourceContext {
+        account_schema: Schema::account(&requests(account), exchange).unwrap(),
+        group_schema: Schema::group(&requests(group)).unwrap(),
+        options,
+    })
+}
+
+/// A source in a store of its own.
+pub struct Source {
+    pub store: SourceStore,
+    pub context: Arc<SourceContext>,
+    path: PathBuf,
+    _folder: TempDir,
+}
+
+impl Source {
+    pub async fn new(options: SourceOptions) -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("store.db");
+        let store = Store::open(&path, Arc::new(Now)).unwrap().source("contoso").await.unwrap();
+        Self { store, context: context(options), path, _folder: folder }
+    }
+
+    pub fn aggregation(&self, tenant: &Tenant) -> Aggregation {
+        Aggregation {
+            tenant: tenant.clone(),
+            store: self.store.clone(),
+            context: Arc::clone(&self.context),
+            scope: Scope::All,
+            holder: Holder { who: "tester".into(), host: "here".into(), pid: std::process::id() },
+            fresh_for: aggregate::FRESH_FOR,
+            progress: Arc::new(Progress::new()),
+            cancel: CancellationToken::new(),
+            allow_deletions: false,
+        }
+    }
+
+    /// Reads everything.
+    pub async fn aggregate(&self, tenant: &Tenant) -> RunSummary {
+        aggregate::run(self.aggregation(tenant)).await.unwrap()
+    }
+
+    pub fn view(&self) -> View {
+        View::new(self.store.clone(), Arc::clone(&self.context))
+    }
+
+    /// All that governance sees, as text that can be compared and read.
+    pub async fn picture(&self) -> String {
+        let view = self.view();
+        let mut lines = Vec::new();
+        for account in view.accounts().try_collect::<Vec<_>>().await.unwrap() {
+            lines.push(serde_json::to_string(&account).unwrap());
+        }
+        for group in view.groups().try_collect::<Vec<_>>().await.unwrap() {
+            lines.push(serde_json::to_string(&group).unwrap());
+        }
+        for entitlement in view.entitlements().try_collect::<Vec<_>>().await.unwrap() {
+            if entitlement.right == exogate_model::right::Right::FullAccess {
+                for effective in [false, true] {
+                    let who = view.who(&entitlement.address, effective).await.unwrap();
+                    for row in who.rows {
+                        lines.push(format!(
+                            "{} {effective} {} {} {:?} {} {} {:?}",
+                            who.label, row.right, row.holder.name, row.via, row.deny, row.inherited, row.note
+                        ));
+                    }
+                }
+            }
+            lines.push(serde_json::to_string(&entitlement).unwrap());
+        }
+        lines.join("\n")
+    }
+}
