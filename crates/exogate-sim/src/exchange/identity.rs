@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
     /// Live objects of a kind that bear the identity, as readers see them.
     #[must_use]
     pub fn candidates(&self, identity: &str, accepts: Accepts) -> Vec<(Idx, &'a Object)> {
-        self.view.by_identity(identity).into_iter().filter(|(_, object)| accepts(object)).collect()
+        self.named(identity).into_iter().filter(|(_, object)| accepts(object)).collect()
     }
 
     /// The one object of a kind that bears the identity.

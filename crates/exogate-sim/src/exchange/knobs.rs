@@ -71,7 +71,9 @@ pub struct ExchangeKnobs {
     pub batch_shuffle: bool,
     /// Access control entries that one mailbox may hold.
     pub max_aces: u32,
-    /// Cmdlets of the Set-, Remove- kind without `Confirm` ask for confirmation too.
+    /// GrantSendOnBehalfTo may be written on mailboxes that are mastered on premises.
+    pub synced_send_on_behalf_writable: bool,
+    /// Cmdlets of the Remove- kind without `Confirm` ask for confirmation too.
     pub confirm_without_asking: bool,
     /// Seconds until a written unified audit record can be searched; `None` uses the record's own latency.
     pub audit_search_delay_seconds: Option<u32>,
@@ -193,6 +195,7 @@ impl Default for ExchangeKnobs {
             batch_refuse_larger: false,
             batch_shuffle: false,
             max_aces: 500,
+            synced_send_on_behalf_writable: false,
             confirm_without_asking: false,
             audit_search_delay_seconds: None,
         }

@@ -14,6 +14,8 @@ pub struct Reader<'a> {
     pub state: &'a State,
     /// What readers see of it.
     pub view: View<'a>,
+    /// Whether writes that readers do not see yet count (they do for writers).
+    authoritative: bool,
     /// The moment.
     pub now: Time,
     /// Settings.
@@ -44,6 +46,7 @@ impl<'a> Reader<'a> {
         let category = |kind: &str| format!("{forest}/Configuration/Schema/{kind}");
         Self {
             state,
+            authoritative: false,
             view: state.view(Face::Exchange, now),
             now,
             knobs,
@@ -59,10 +62,34 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An object as readers see it.
+    /// As a writer reads: everything that was written counts at once.
     #[must_use]
-    pub fn get(&self, idx: Idx) -> Option<&'a Object> {
-        self.view.get(idx)
+    pub fn authoritative(mut self) -> Self {
+        self.authoritative = true;
+        self
+    }
+
+    /// Live objects that bear the identity.
+    #[must_use]
+    pub fn named(&self, identity: &str) -> Vec<(Idx, &'a Object)> {
+        if !self.authoritative {
+            return self.view.by_identity(identity);
+        }
+        self.fresh(false, identity)
+    }
+
+    /// Soft-deleted objects that bear the identity.
+    #[must_use]
+    pub fn deleted_named(&self, identity: &str) -> Vec<(Idx, &'a Object)> {
+        if !self.authoritative {
+            return self.view.deleted_by_identity(identity);
+        }
+        self.fresh(true, identity)
+    }
+
+    fn fresh(&self, deleted: bool, identity: &str) -> Vec<(Idx, &'a Object)> {
+        let found = self.state.by_identity(deleted, identity).into_iter();
+        found.filter_map(|idx| self.state.get(idx).map(|object| (idx, object))).collect()
     }
 
     /// How an entry of a recipient list is shown; objects that are gone are not.

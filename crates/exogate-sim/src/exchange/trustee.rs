@@ -123,9 +123,9 @@ impl Reader<'_> {
             return vec![Trustee::Itself];
         }
         let mut found: Vec<Trustee> =
-            self.view.by_identity(text).into_iter().map(|(idx, _)| Trustee::Object(idx)).collect();
+            self.named(text).into_iter().map(|(idx, _)| Trustee::Object(idx)).collect();
         if found.is_empty() {
-            let deleted = self.view.deleted_by_identity(text).into_iter();
+            let deleted = self.deleted_named(text).into_iter();
             found.extend(deleted.map(|(idx, _)| Trustee::Object(idx)));
         }
         found

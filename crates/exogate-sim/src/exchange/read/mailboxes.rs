@@ -107,13 +107,8 @@ pub(in crate::exchange) fn gone_mailboxes_named<'a>(
     identity: &str,
     class: RowClass,
 ) -> Vec<RecipientRow<'a>> {
-    let deleted = reader
-        .view
-        .deleted_by_identity(identity)
-        .into_iter()
-        .filter(|(_, object)| object.mailbox().is_some());
-    let disconnected =
-        reader.view.by_identity(identity).into_iter().filter(|(_, object)| object.disconnected.is_some());
+    let deleted = reader.deleted_named(identity).into_iter().filter(|(_, object)| object.mailbox().is_some());
+    let disconnected = reader.named(identity).into_iter().filter(|(_, object)| object.disconnected.is_some());
     deleted.chain(disconnected).map(|(idx, object)| gone_row(reader, class, idx, object)).collect()
 }
 

@@ -3,7 +3,7 @@
 //! Rows and their formats are elsewhere; nothing here changes the state.
 
 mod configuration;
-mod folders;
+pub(in crate::exchange) mod folders;
 mod groups;
 mod listing;
 mod mailboxes;

@@ -2,6 +2,17 @@
 //!
 //! Indices, change times and visibility belong to the state.
 
+mod addresses;
+mod folders;
+mod groups;
+mod lists;
+mod mailboxes;
+mod permissions;
+mod session;
+mod set;
+mod settings;
+mod synced;
+
 use serde_json::{Map, Value as Json};
 
 use crate::server::Request;
@@ -13,18 +24,80 @@ use super::bind::{Bound, as_typed};
 use super::emit::Page;
 use super::error::{Condition, ExchangeError};
 use super::knobs::ExchangeKnobs;
+use session::Session;
 
 /// Runs a writing cmdlet; true when the answer has rows.
 pub(super) fn run(
     ctx: &World,
     req: &Request,
     caller: &Caller,
-    _knobs: &ExchangeKnobs,
+    knobs: &ExchangeKnobs,
     bound: &Bound,
-    _page: &mut Page,
+    page: &mut Page,
 ) -> Result<bool, ExchangeError> {
-    note(ctx, req, caller, &bound.cmdlet.name, String::new(), bound.typed.clone(), false);
-    Err(ExchangeError::new(Condition::RecipientTask, ["not written yet"]))
+    let latency = ctx.audit_latency();
+    let at = ctx.now();
+    let mut state = ctx.state_mut();
+    let mut session = Session {
+        state: &mut state,
+        at,
+        knobs,
+        sessions: &ctx.services.exchange.sessions,
+        caller,
+        bound,
+        warnings: Vec::new(),
+        object: bound.text("Identity").unwrap_or_default().to_owned(),
+    };
+    let outcome = dispatch(&mut session, page);
+    let Session { warnings, object, .. } = session;
+    page.warnings.extend(warnings);
+    let record = NewAudit {
+        workload: "Exchange",
+        operation: bound.cmdlet.name.clone(),
+        actor: actor(caller),
+        object,
+        parameters: bound.typed.clone(),
+        succeeded: outcome.is_ok(),
+        client_ip: req.client.map(|address| address.to_string()),
+    };
+    state.edit(Face::Exchange, at).audit(record, latency);
+    outcome
+}
+
+fn dispatch(session: &mut Session<'_>, page: &mut Page) -> Result<bool, ExchangeError> {
+    match session.bound.cmdlet.name.as_str() {
+        "Set-Mailbox" => set::mailbox(session).map(|()| false),
+        "Set-CASMailbox" => set::cas_mailbox(session).map(|()| false),
+        "Set-User" => set::user(session).map(|()| false),
+        "Set-MailUser" => set::mail_user(session).map(|()| false),
+        "Set-DistributionGroup" => set::distribution_group(session).map(|()| false),
+        "Set-DynamicDistributionGroup" => set::dynamic_group(session).map(|()| false),
+        "Set-UnifiedGroup" => set::unified_group(session).map(|()| false),
+        "Set-Group" => set::group(session).map(|()| false),
+        "Set-MailboxAutoReplyConfiguration" => set::auto_reply(session).map(|()| false),
+        "Set-MailboxRegionalConfiguration" => set::regional(session).map(|()| false),
+        "New-Mailbox" => mailboxes::create(session, page),
+        "Enable-Mailbox" => mailboxes::enable(session, page),
+        "Remove-Mailbox" => mailboxes::remove(session),
+        "Undo-SoftDeletedMailbox" => mailboxes::undo(session, page),
+        "Add-MailboxPermission" => permissions::add_mailbox_permission(session, page),
+        "Remove-MailboxPermission" => permissions::remove_mailbox_permission(session),
+        "Add-RecipientPermission" => permissions::add_recipient_permission(session, page),
+        "Remove-RecipientPermission" => permissions::remove_recipient_permission(session),
+        "Add-MailboxFolderPermission" => folders::add(session, page),
+        "Set-MailboxFolderPermission" => folders::set(session),
+        "Remove-MailboxFolderPermission" => folders::remove(session),
+        "New-DistributionGroup" => groups::create(session, page),
+        "Remove-DistributionGroup" => groups::remove(session),
+        "Add-DistributionGroupMember" => groups::add_member(session),
+        "Remove-DistributionGroupMember" => groups::remove_member(session),
+        "Update-DistributionGroupMember" => groups::update_members(session),
+        "Add-UnifiedGroupLinks" => groups::links(session, true),
+        "Remove-UnifiedGroupLinks" => groups::links(session, false),
+        "New-UnifiedGroup" => groups::create_unified(session, page),
+        "Remove-UnifiedGroup" => groups::remove_unified(session),
+        other => Err(ExchangeError::new(Condition::UnknownParameter, [other])),
+    }
 }
 
 /// Notes a write that failed before it could begin.
@@ -35,54 +108,31 @@ pub(super) fn note_failure(
     cmdlet: &str,
     parameters: &Map<String, Json>,
 ) {
-    let typed = parameters
+    let typed: Vec<(String, String)> = parameters
         .iter()
         .filter(|(name, _)| !name.contains('@'))
         .map(|(name, value)| (name.clone(), as_typed(value)))
         .collect();
-    note(ctx, req, caller, cmdlet, String::new(), typed, false);
-}
-
-fn note(
-    ctx: &World,
-    req: &Request,
-    caller: &Caller,
-    cmdlet: &str,
-    object: String,
-    parameters: Vec<(String, String)>,
-    succeeded: bool,
-) {
-    let actor = actor(caller);
-    let latency = ctx.audit_latency();
-    let at = ctx.now();
-    let client_ip = req.client.map(|address| address.to_string());
-    let mut state = ctx.state_mut();
-    let new = NewAudit {
+    let target = typed.iter().find(|(name, _)| name.eq_ignore_ascii_case("Identity"));
+    let record = NewAudit {
         workload: "Exchange",
         operation: cmdlet.to_owned(),
-        actor,
-        object,
-        parameters,
-        succeeded,
-        client_ip,
+        actor: actor(caller),
+        object: target.map(|(_, value)| value.clone()).unwrap_or_default(),
+        parameters: typed,
+        succeeded: false,
+        client_ip: req.client.map(|address| address.to_string()),
     };
-    state.edit(Face::Exchange, at).audit(new, latency);
+    let latency = ctx.audit_latency();
+    let at = ctx.now();
+    ctx.state_mut().edit(Face::Exchange, at).audit(record, latency);
 }
 
 fn actor(caller: &Caller) -> Actor {
     let principal = &caller.principal;
-    match &principal.upn {
-        Some(upn) => Actor {
-            kind: ActorKind::Admin,
-            user_id: upn.as_str().into(),
-            object_id: principal.object_id,
-            app_id: Some(principal.app_id),
-        },
-        None => Actor {
-            kind: ActorKind::ServicePrincipal,
-            user_id: format!("ServicePrincipal_{}", principal.object_id).into(),
-            object_id: principal.object_id,
-            app_id: Some(principal.app_id),
-        },
-    }
+    let (kind, user_id) = match &principal.upn {
+        Some(upn) => (ActorKind::Admin, upn.clone()),
+        None => (ActorKind::ServicePrincipal, format!("ServicePrincipal_{}", principal.object_id)),
+    };
+    Actor { kind, user_id: user_id.into(), object_id: principal.object_id, app_id: Some(principal.app_id) }
 }
