@@ -44,6 +44,7 @@ pub(crate) fn find(connection: &Connection, source: i64, who: &str) -> Result<Fo
     for oid in oids(connection, source, who)? {
         items.extend(record(connection, source, oid)?);
     }
+    items.sort_by(|a, b| (&a.user.upn, &a.user.id).cmp(&(&b.user.upn, &b.user.id)));
     found(items, || names::nearest(connection, source, ObjectKind::User, who))
 }
 
@@ -71,8 +72,7 @@ fn oids(connection: &Connection, source: i64, who: &str) -> Result<Vec<i64>, Fau
     if who.contains('@') {
         let folded = who.to_lowercase();
         let mut statement = connection.prepare_cached(
-            "SELECT u.oid, u.mail FROM users u JOIN ids i ON i.oid = u.oid
-             WHERE u.source = ?1 AND u.mail IS NOT NULL ORDER BY u.upn, i.id",
+            "SELECT oid, mail FROM users NOT INDEXED WHERE source = ?1 AND mail IS NOT NULL ORDER BY oid",
         )?;
         let mut rows = statement.query([source])?;
         while let Some(row) = rows.next()? {

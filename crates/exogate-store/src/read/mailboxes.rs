@@ -99,7 +99,8 @@ fn scan(connection: &Connection, source: i64, folded: &str) -> Result<Vec<i64>, 
     const COLUMNS: usize = 5;
     let mut by_column: [Vec<i64>; COLUMNS] = Default::default();
     let mut statement = connection.prepare_cached(
-        "SELECT exchange_guid, upn, alias, name, display_name, oid FROM mailboxes WHERE source = ?1",
+        "SELECT exchange_guid, upn, alias, name, display_name, oid FROM mailboxes NOT INDEXED
+         WHERE source = ?1",
     )?;
     let mut rows = statement.query([source])?;
     while let Some(row) = rows.next()? {
@@ -126,11 +127,11 @@ pub(crate) fn to_read(
     let after: i64 = after.and_then(|cursor| cursor.key.parse().ok()).unwrap_or_default();
     let sql = format!(
         "{REF} JOIN marks k ON k.part = ?1 AND k.source = ?2 AND k.oid = m.oid
-         WHERE m.oid > ?3 AND m.source = ?2 AND m.kind IN (SELECT value FROM json_each(?4))
+         WHERE k.oid > ?3 AND m.kind IN (SELECT value FROM json_each(?4))
              AND k.seen_run = ?5
              AND NOT EXISTS (
                  SELECT 1 FROM facet_reads f WHERE f.mailbox = m.oid AND f.facet = ?6 AND f.run = ?5)
-         ORDER BY m.oid LIMIT ?7"
+         ORDER BY k.oid LIMIT ?7"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query((

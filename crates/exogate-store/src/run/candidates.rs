@@ -57,18 +57,19 @@ pub struct Candidate {
     pub id: String,
 }
 
-/// The columns of a scan that identify somebody, after the id.
+/// The columns of a scan that identify somebody, after the id. An index would only make the scan
+/// jump about in the table.
 type Columns = &'static [(usize, MatchedBy)];
 
 const USERS: (&str, Columns) = (
     "SELECT i.id, u.sid, u.upn, u.mail, u.display_name
-     FROM users u JOIN ids i ON i.oid = u.oid WHERE u.source = ?1",
+     FROM users u NOT INDEXED JOIN ids i ON i.oid = u.oid WHERE u.source = ?1",
     &[(1, MatchedBy::Sid), (2, MatchedBy::Upn), (3, MatchedBy::Address), (4, MatchedBy::DisplayName)],
 );
 const MAILBOXES: (&str, Columns) = (
     "SELECT i.id, m.exchange_guid, m.upn, m.primary_smtp, m.distinguished_name, m.legacy_dn, m.name,
          m.alias, m.display_name
-     FROM mailboxes m JOIN ids i ON i.oid = m.oid WHERE m.source = ?1",
+     FROM mailboxes m NOT INDEXED JOIN ids i ON i.oid = m.oid WHERE m.source = ?1",
     &[
         (1, MatchedBy::ExchangeGuid),
         (2, MatchedBy::Upn),
@@ -82,7 +83,7 @@ const MAILBOXES: (&str, Columns) = (
 );
 const GROUPS: (&str, Columns) = (
     "SELECT g.id, g.sid, e.exchange_guid, g.mail, e.distinguished_name, e.name, e.alias, g.display_name
-     FROM groups g LEFT JOIN group_exchange e ON e.oid = g.oid WHERE g.source = ?1",
+     FROM groups g NOT INDEXED LEFT JOIN group_exchange e ON e.oid = g.oid WHERE g.source = ?1",
     &[
         (1, MatchedBy::Sid),
         (2, MatchedBy::ExchangeGuid),

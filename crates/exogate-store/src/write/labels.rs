@@ -69,8 +69,8 @@ fn each_governed(
         "SELECT m.oid, m.display_name, m.primary_smtp,
              (SELECT label FROM labels l WHERE l.mailbox = m.oid AND l.until_run IS NULL)
          FROM mailboxes m JOIN marks k ON k.part = ?2 AND k.source = ?1 AND k.oid = m.oid
-         WHERE m.source = ?1 AND k.seen_run = ?3 AND m.kind IN (SELECT value FROM json_each(?4))
-         ORDER BY m.oid",
+         WHERE k.seen_run = ?3 AND m.kind IN (SELECT value FROM json_each(?4))
+         ORDER BY k.oid",
     )?;
     let mut rows = statement.query((context.source, Part::Mailboxes.number(), context.run, kinds))?;
     while let Some(row) = rows.next()? {
