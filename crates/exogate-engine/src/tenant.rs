@@ -55,8 +55,12 @@ impl SourceContext {
     /// A text that differs whenever a run would read other things: an interrupted run is taken up
     /// again only under the same one.
     pub fn fingerprint(&self) -> String {
-        // The guard decides how a run ends, not what it reads.
-        let options = SourceOptions { deletion_guard_percent: 0, ..self.options.clone() };
+        // The guard decides how a run ends, and the bypass how groups are changed; not what is read.
+        let options = SourceOptions {
+            deletion_guard_percent: 0,
+            bypass_security_group_manager_check: true,
+            ..self.options.clone()
+        };
         let text = format!("{options:?}\n{:?}\n{:?}", self.account_schema, self.group_schema);
         Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).to_string()
     }

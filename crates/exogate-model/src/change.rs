@@ -34,6 +34,8 @@ impl ObjectKind {
 pub enum Learnt {
     /// By a full aggregation.
     Full,
+    /// exogate made it so itself.
+    Provisioned,
 }
 
 /// One attribute before and after.

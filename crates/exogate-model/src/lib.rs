@@ -12,6 +12,7 @@ pub mod grant;
 pub mod group;
 pub mod mailbox;
 pub mod nearest;
+pub mod operation;
 pub mod plan;
 pub mod policy;
 pub mod right;

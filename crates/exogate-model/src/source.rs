@@ -22,6 +22,9 @@ pub struct SourceOptions {
     /// A run that would delete more than this percentage of the accounts, mailboxes or groups
     /// known before stops and asks.
     pub deletion_guard_percent: u8,
+    /// Send `BypassSecurityGroupManagerCheck` where a cmdlet knows it, since an application can own
+    /// no group (the reference's `enableByPassSecurityManagerCheck`). Has no effect when a user signs in.
+    pub bypass_security_group_manager_check: bool,
 }
 
 impl Default for SourceOptions {
@@ -33,6 +36,7 @@ impl Default for SourceOptions {
             send_on_behalf: true,
             entitlement_mailboxes: vec![MailboxSelection::Shared],
             deletion_guard_percent: 10,
+            bypass_security_group_manager_check: true,
         }
     }
 }

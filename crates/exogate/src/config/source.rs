@@ -147,6 +147,11 @@ fn options(mut section: Section<'_>) -> SourceOptions {
     let manage_microsoft_365_groups =
         flag("manage_microsoft_365_groups", default.manage_microsoft_365_groups);
     let send_on_behalf = flag("send_on_behalf", default.send_on_behalf);
+    // The reference writes this key in its own way; both are understood.
+    let bypass_security_group_manager_check = flag(
+        "bypass_security_group_manager_check",
+        default.bypass_security_group_manager_check,
+    ) && flag("enableByPassSecurityManagerCheck", true);
     let entitlement_mailboxes = entitlement_mailboxes(&mut section).unwrap_or(default.entitlement_mailboxes);
     let deletion_guard_percent = section
         .integer("deletion_guard_percent", 0..=100)
@@ -160,6 +165,7 @@ fn options(mut section: Section<'_>) -> SourceOptions {
         send_on_behalf,
         entitlement_mailboxes,
         deletion_guard_percent,
+        bypass_security_group_manager_check,
     }
 }
 
