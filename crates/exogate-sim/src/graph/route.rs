@@ -146,7 +146,7 @@ fn relation(
         (Type::User, "directreports") => "directReports",
         (Type::User, "manager") => return manager(scene, state, call, object, tail),
         (Type::User, "licensedetails") => return licence_details(scene, state, call, object),
-        (Type::User, "mailboxsettings") => return mailbox_settings(scene, call, object, tail),
+        (Type::User, "mailboxsettings") => return mailbox_settings(scene, state, call, object, tail),
         (Type::User, "photo" | "photos") => {
             return Err(GraphError::new(
                 http::StatusCode::NOT_FOUND,
@@ -263,14 +263,14 @@ fn licence_details(
 
 fn mailbox_settings(
     scene: &Scene<'_>,
+    state: &State,
     call: &Call,
     object: &Object,
     tail: &[&str],
 ) -> Result<Answer, GraphError> {
     scene.require(&[Act::ReadMailboxSettings])?;
     let property = Type::User.property("mailboxSettings").ok_or_else(GraphError::not_implemented)?;
-    let state = scene.world.state();
-    let settings = super::value::value(&scene.source(&state), object, property);
+    let settings = super::value::value(&scene.source(state), object, property);
     let mut bytes = Vec::new();
     settings.write(&mut bytes, property.kind, &state.tenant);
     let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
