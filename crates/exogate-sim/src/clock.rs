@@ -339,3 +339,52 @@ fn sane_scale(scale: f64) -> f64 {
 fn machine_time() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis_of)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_each_face_writes_them() {
+        let time = Time::parse("2026-11-23T03:40:12.345Z").unwrap();
+        assert_eq!(time.graph(), "2026-11-23T03:40:12Z");
+        assert_eq!(time.bare(), "2026-11-23T03:40:12");
+        assert_eq!(time.with_millis(), "2026-11-23T03:40:12.345Z");
+        assert_eq!(time.exchange_utc(), "2026-11-23T03:40:12.0000000Z");
+        assert_eq!(time.exchange_local(), "2026-11-23T03:40:12.0000000+00:00");
+        assert_eq!(time.http(), "Mon, 23 Nov 2026 03:40:12 GMT");
+        for (text, seconds) in [
+            ("1970-01-01", 0),
+            ("2000-02-29T00:00:00", 951_782_400),
+            ("1969-12-31T23:59:59Z", -1),
+            ("2026-11-23T05:40:12+02:00", time.seconds()),
+        ] {
+            assert_eq!(Time::parse(text).map(Time::seconds), Some(seconds), "{text}");
+        }
+        assert_eq!(Time::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn written_times_read_back_over_centuries() {
+        for day in (-200_000..400_000).step_by(97) {
+            let time = Time::from_seconds(day * 86_400 + 12_345);
+            if time.civil().year > 0 {
+                assert_eq!(Time::parse(&time.graph()), Some(time), "{}", time.graph());
+            }
+        }
+    }
+
+    #[test]
+    fn a_frozen_clock_moves_only_when_told() {
+        let clock = Clock::frozen_at(Time::from_seconds(1000));
+        assert_eq!(clock.now(), Time::from_seconds(1000));
+        clock.advance(Duration::from_secs(90));
+        assert_eq!(clock.now(), Time::from_seconds(1090));
+        clock.set(Time::from_seconds(5));
+        assert_eq!(clock.now(), Time::from_seconds(5));
+        clock.freeze(false);
+        clock.set_scale(1e6);
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(clock.now() > Time::from_seconds(1000));
+    }
+}

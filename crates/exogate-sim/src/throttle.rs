@@ -301,3 +301,100 @@ impl Throttle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latency::LatencySettings;
+
+    fn limits(concurrency: u32, shape: ThrottleShape) -> ThrottleSettings {
+        ThrottleSettings {
+            exchange: ExchangeLimits { concurrency: Some(concurrency), shape, ..ExchangeLimits::default() },
+            ..ThrottleSettings::default()
+        }
+    }
+
+    #[test]
+    fn every_shape_of_refusal_looks_as_it_has_been_seen() {
+        let latency = LatencySettings::default();
+        for (shape, status, retry_after, text) in [
+            (ThrottleShape::RetryAfter, 429, Some("10"), ""),
+            (ThrottleShape::Bare, 429, None, ""),
+            (ThrottleShape::PlainText, 200, None, PLAIN_TEXT),
+            (ThrottleShape::PlainTextUnavailable, 503, None, PLAIN_TEXT),
+            (ThrottleShape::PlainText429, 429, None, PLAIN_TEXT),
+            (ThrottleShape::Unavailable, 503, None, ""),
+        ] {
+            let throttle = Throttle::default();
+            let settings = limits(1, shape);
+            let held = throttle.admit(&settings, &latency, 1, 0.0).unwrap();
+            let refusal = throttle.admit(&settings, &latency, 1, 0.0).unwrap_err();
+            assert_eq!(refusal.status.as_u16(), status, "{shape:?}");
+            let header = refusal.headers.get(RETRY_AFTER).map(|v| v.to_str().unwrap());
+            assert_eq!(header, retry_after, "{shape:?}");
+            assert_eq!(refusal.body.to_bytes(), text.as_bytes());
+            assert_eq!(throttle.in_flight(), 1, "a refused call is not in flight");
+            drop(held);
+            assert!(throttle.admit(&settings, &latency, 1, 0.0).is_ok());
+        }
+    }
+
+    #[test]
+    fn shapes_rotate() {
+        let (throttle, latency) = (Throttle::default(), LatencySettings::default());
+        let settings = limits(1, ThrottleShape::Rotate);
+        let _held = throttle.admit(&settings, &latency, 1, 0.0).unwrap();
+        let statuses: Vec<u16> = (0..7)
+            .map(|_| throttle.admit(&settings, &latency, 1, 0.0).unwrap_err().status.as_u16())
+            .collect();
+        assert_eq!(statuses, [429, 429, 200, 503, 429, 503, 429]);
+    }
+
+    #[test]
+    fn the_default_limit_follows_the_profile() {
+        let settings = ThrottleSettings::default();
+        assert_eq!(settings.exchange_concurrency(Profile::Zero), None);
+        assert_eq!(settings.exchange_concurrency(Profile::Measured), Some(10));
+        assert_eq!(limits(0, ThrottleShape::Bare).exchange_concurrency(Profile::Measured), None);
+    }
+
+    #[test]
+    fn a_rate_limit_refuses_and_recovers() {
+        let (throttle, latency) = (Throttle::default(), LatencySettings::default());
+        let mut settings = limits(0, ThrottleShape::RetryAfter);
+        settings.exchange.per_minute = 60;
+        let admitted = (0..100).filter(|_| throttle.admit(&settings, &latency, 1, 0.0).is_ok()).count();
+        assert_eq!(admitted, 60);
+        assert!(throttle.admit(&settings, &latency, 1, 500.0).is_err());
+        assert!(throttle.admit(&settings, &latency, 1, 1500.0).is_ok());
+    }
+
+    #[test]
+    fn resource_units_are_charged_by_the_table_and_told_near_the_end() {
+        let (throttle, latency) = (Throttle::default(), LatencySettings::default());
+        let mut settings = ThrottleSettings::default();
+        settings.graph.size = Some(GraphSize::S);
+        let (tenant, app) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let charge = |app, units, write, now| {
+            throttle.charge_units(&settings, &latency, tenant, app, units, write, now)
+        };
+        assert_eq!(charge(app, 2700, false, 0.0), Charge::Allowed { percentage: None });
+        let Charge::Allowed { percentage: Some(share) } = charge(app, 200, false, 0.0) else {
+            panic!("the share is not told");
+        };
+        assert!((0.82..0.84).contains(&share), "{share}");
+        let Charge::Refused { retry_after, scope, information } = charge(app, 1000, false, 0.0) else {
+            panic!("not refused");
+        };
+        assert_eq!((retry_after, information), (2, "ResourceUnitLimitExceeded"));
+        assert!(scope.starts_with("Tenant_Application/ReadWrite/"));
+        // Another app has its own quota, and time brings room.
+        assert!(matches!(charge(Uuid::from_u128(3), 1000, false, 0.0), Charge::Allowed { .. }));
+        assert!(matches!(charge(app, 1000, false, 2000.0), Charge::Allowed { .. }));
+        // Writes have a bucket of their own.
+        let writer = Uuid::from_u128(4);
+        let written =
+            (0..4000).filter(|_| matches!(charge(writer, 0, true, 0.0), Charge::Allowed { .. })).count();
+        assert_eq!(written, 3000);
+    }
+}

@@ -7,3 +7,6 @@ pub mod apps;
 mod routes;
 
 pub use routes::handle;
+
+#[cfg(test)]
+mod tests;

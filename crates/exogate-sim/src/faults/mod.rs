@@ -43,19 +43,14 @@ impl Faults {
         faults
     }
 
-    /// Puts these rules in force, counters at zero.
+    /// Puts these rules in force. A rule that was in force already keeps its counters.
     pub fn replace(&self, rules: &[FaultRule]) {
-        let fresh = rules.iter().map(|rule| FaultState { rule: rule.clone(), seen: 0, fired: 0 }).collect();
-        *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
-    }
-
-    /// Adds a rule behind the others.
-    pub fn add(&self, rule: FaultRule) {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner).push(FaultState {
-            rule,
-            seen: 0,
-            fired: 0,
-        });
+        let mut held = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut old = std::mem::take(&mut *held);
+        for rule in rules {
+            let kept = old.iter().position(|state| state.rule == *rule).map(|at| old.remove(at));
+            held.push(kept.unwrap_or_else(|| FaultState { rule: rule.clone(), seen: 0, fired: 0 }));
+        }
     }
 
     /// The rules with their counters.

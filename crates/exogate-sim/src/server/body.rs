@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
+use std::future::Future as _;
 use std::io::Write as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -18,6 +20,9 @@ use super::ReplyBody;
 
 /// Bodies below this are not worth compressing.
 const COMPRESS_FROM: usize = 1024;
+
+/// Between the last bytes and the break.
+const LINGER: Duration = Duration::from_millis(25);
 
 /// The connection is broken off on purpose.
 #[derive(Debug)]
@@ -43,6 +48,8 @@ pub struct WireBody {
     pieces: VecDeque<Bytes>,
     /// What the length header promises beyond the pieces at hand.
     missing: u64,
+    /// Time for what was sent to leave before the connection breaks.
+    linger: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl WireBody {
@@ -52,7 +59,7 @@ impl WireBody {
             ReplyBody::Bytes(bytes) => VecDeque::from([bytes]),
             ReplyBody::Chunks(chunks) => chunks.into_iter().filter(|c| !c.is_empty()).collect(),
         };
-        Self { pieces, missing: 0 }
+        Self { pieces, missing: 0, linger: None }
     }
 
     /// Half of the body, with the length of the whole.
@@ -61,7 +68,7 @@ impl WireBody {
         let half = whole.slice(..whole.len() / 2);
         let missing = (whole.len() - half.len()) as u64;
         // An empty body has no middle; promising one byte more breaks it off all the same.
-        Self { pieces: VecDeque::from([half]), missing: missing.max(1) }
+        Self { pieces: VecDeque::from([half]), missing: missing.max(1), linger: None }
     }
 
     fn remaining(&self) -> u64 {
@@ -75,12 +82,16 @@ impl http_body::Body for WireBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         if let Some(piece) = self.pieces.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         if self.missing > 0 {
+            let linger = self.linger.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+            if linger.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
             self.missing = 0;
             return Poll::Ready(Some(Err(BrokenOff)));
         }

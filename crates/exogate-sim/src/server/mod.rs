@@ -14,3 +14,6 @@ pub use reply::{Outcome, Reply, ReplyBody};
 pub use request::{Path, Query, Request};
 pub(crate) use run::save as save_state;
 pub use run::{AppSpec, RegisteredApp, RunningSim, SimError, TenantFacts, start};
+
+#[cfg(test)]
+mod tests;

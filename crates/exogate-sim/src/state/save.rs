@@ -1,7 +1,7 @@
 //! Keeping the tenant: JSON lines, a head first and then one object per line, so that a million
 //! objects are written and read without a second copy in memory.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ struct Head {
     apps: Vec<App>,
     directory_roles: Vec<DirectoryRole>,
     role_groups: Vec<RoleGroup>,
-    gone: HashMap<u32, Gone>,
+    gone: BTreeMap<u32, Gone>,
     changes: ChangeLog,
     audit: Vec<AuditRecord>,
     ids: u64,
