@@ -56,14 +56,30 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Try everything on a simulated tenant; nothing to configure.
+    Demo(commands::demo::Args),
+    /// Run the simulated tenant alone, for this and other clients.
+    Sim(commands::sim::Args),
     /// Write a commented exogate.toml.
     Init(commands::init::Args),
     /// Look at the configuration.
     Config(commands::config::Args),
     /// Make the certificate to sign in with.
     Certificate(commands::certificate::Args),
+    /// Try sign-in, permissions and roles, one line each.
+    TestConnection(commands::test_connection::Args),
     /// Show the attributes known, configured and writable.
     Schema(commands::schema::Args),
+    /// Read the tenant into the store, and write what was read.
+    Aggregate(commands::aggregate::Args),
+    /// Show one account, group or mailbox.
+    Get(commands::get::Args),
+    /// Show who holds rights on a mailbox.
+    Who(commands::who::Args),
+    /// Show what a user can open.
+    What(commands::what::Args),
+    /// List the runs of a source.
+    Runs(commands::runs::Args),
     /// Print a completion script for a shell.
     Completions(commands::completions::Args),
     /// Write the manual pages.
@@ -72,10 +88,11 @@ pub enum Command {
 }
 
 /// The commands by purpose, as help lists them.
-const GROUPS: [(&str, &[&str]); 3] = [
-    ("Begin", &["init", "certificate", "config"]),
-    ("Read a tenant", &["schema"]),
-    ("Tools", &["completions"]),
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Begin", &["demo", "init", "certificate", "config", "test-connection"]),
+    ("Read a tenant", &["aggregate", "schema", "runs"]),
+    ("Ask", &["who", "what", "get"]),
+    ("Tools", &["sim", "completions"]),
 ];
 
 const FIRST_STEPS: &str = "\

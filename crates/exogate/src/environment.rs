@@ -23,6 +23,10 @@ pub struct Environment {
     pub stdout_terminal: bool,
     /// Whether standard error is a terminal.
     pub stderr_terminal: bool,
+    /// The machine's name.
+    pub host: String,
+    /// The id of this process.
+    pub process: u32,
     /// The real clock.
     pub clock: Arc<dyn Clock>,
 }

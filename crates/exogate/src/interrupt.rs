@@ -1,4 +1,7 @@
-//! Ctrl-C and SIGTERM: the first asks to stop at a checkpoint, the second stops at once.
+//! Ctrl-C and SIGTERM: where work can stop in good order the first asks for that, else it ends the process at once,
+//! as the second always does.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -6,25 +9,71 @@ use tokio_util::sync::CancellationToken;
 use crate::console::Console;
 use crate::exit::Exit;
 
-/// Watches for signals; the token is cancelled by the first.
-pub fn watch(console: &Console, what_stops: &'static str) -> CancellationToken {
-    let token = CancellationToken::new();
-    let cancel = token.clone();
-    let console = console.clone();
-    tokio::spawn(async move {
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-        let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
-        let mut next = async || {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+/// What is to happen at a signal.
+#[derive(Clone, Default)]
+pub struct Interrupts(Arc<Mutex<Option<Graceful>>>);
+
+struct Graceful {
+    token: CancellationToken,
+    told: &'static str,
+}
+
+impl Interrupts {
+    /// Watches for signals; must be called within the runtime.
+    pub fn watch(&self, console: Console) {
+        let interrupts = self.clone();
+        tokio::spawn(async move {
+            let (Ok(mut terminate), Ok(mut interrupt)) =
+                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+            else {
+                return;
+            };
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                let graceful = interrupts.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+                match graceful {
+                    Some(Graceful { token, told }) => {
+                        console.note(told);
+                        token.cancel();
+                    }
+                    None => std::process::exit(i32::from(Exit::Interrupted.code())),
+                }
             }
-        };
-        next().await;
-        console.note(what_stops);
-        cancel.cancel();
-        next().await;
-        std::process::exit(i32::from(Exit::Interrupted.code()));
-    });
-    token
+        });
+    }
+
+    /// From now on the next signal cancels the token and tells `told`, until the guard is dropped.
+    pub fn gracefully(&self, told: &'static str) -> Guard {
+        let token = CancellationToken::new();
+        let graceful = Graceful { token: token.clone(), told };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(graceful);
+        Guard { interrupts: self.clone(), token }
+    }
+}
+
+/// As long as it lives, a signal is answered in good order.
+pub struct Guard {
+    interrupts: Interrupts,
+    token: CancellationToken,
+}
+
+impl Guard {
+    /// Cancelled by the signal.
+    pub fn token(&self) -> CancellationToken {
+        self.token.clone()
+    }
+
+    /// Returns at the signal.
+    pub async fn cancelled(&self) {
+        self.token.cancelled().await;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        *self.interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }

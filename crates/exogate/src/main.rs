@@ -8,6 +8,7 @@
 mod cli;
 mod commands;
 mod config;
+mod connect;
 mod console;
 mod environment;
 mod exit;
@@ -15,6 +16,8 @@ mod failure;
 mod interrupt;
 mod logging;
 mod output;
+mod progress;
+mod simulated;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -25,6 +28,7 @@ use console::Console;
 use environment::{Environment, SystemClock};
 use exit::Exit;
 use failure::Failure;
+use interrupt::Interrupts;
 
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
@@ -51,7 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, environment: Environment, console: Console) -> failure::Outcome {
-    let app = commands::App { global: cli.global, environment, console };
+    let app = commands::App { global: cli.global, environment, console, interrupts: Interrupts::default() };
     commands::run(cli.command, app)
 }
 
@@ -66,8 +70,19 @@ fn surroundings() -> Result<Environment, Failure> {
         program: program.into(),
         stdout_terminal: std::io::stdout().is_terminal(),
         stderr_terminal: std::io::stderr().is_terminal(),
+        host: host(),
+        process: std::process::id(),
         clock: Arc::new(SystemClock),
     })
+}
+
+/// The machine's name, which tells whose process a run belongs to.
+fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "localhost".to_owned())
 }
 
 fn report(failure: &Failure, coloured: bool) -> ExitCode {

@@ -66,12 +66,12 @@ pub fn run(args: &Args, app: &App) -> Outcome {
     let format = args.format.unwrap_or_else(|| app.view_format());
     let headings =
         Headings::same(&["object", "attribute", "type", "values", "configured", "read from", "set by"]);
-    app.write_to(None, |sink| {
+    app.list(|sink| {
         let mut listing = Listing::new(sink, format, headings);
         for row in &rows {
             listing.row(row)?;
         }
-        Ok(listing.finish()?)
+        listing.finish()
     })?;
     Ok(Exit::Done)
 }

@@ -19,8 +19,6 @@ use super::sign_in::{self, SignIn};
 pub struct Source {
     /// The name it is called by.
     pub name: String,
-    /// The line on which it begins.
-    pub line: usize,
     /// Tenant id or verified domain.
     pub tenant: String,
     /// The cloud it lives in.
@@ -74,7 +72,6 @@ pub fn read(name: String, mut section: Section<'_>, folder: &Path) -> Option<Sou
     section.finish();
     Some(Source {
         name,
-        line,
         tenant: tenant?,
         cloud: cloud?,
         endpoints: endpoints?,
@@ -148,10 +145,9 @@ fn options(mut section: Section<'_>) -> SourceOptions {
         flag("manage_microsoft_365_groups", default.manage_microsoft_365_groups);
     let send_on_behalf = flag("send_on_behalf", default.send_on_behalf);
     // The reference writes this key in its own way; both are understood.
-    let bypass_security_group_manager_check = flag(
-        "bypass_security_group_manager_check",
-        default.bypass_security_group_manager_check,
-    ) && flag("enableByPassSecurityManagerCheck", true);
+    let bypass_security_group_manager_check =
+        flag("bypass_security_group_manager_check", default.bypass_security_group_manager_check)
+            && flag("enableByPassSecurityManagerCheck", true);
     let entitlement_mailboxes = entitlement_mailboxes(&mut section).unwrap_or(default.entitlement_mailboxes);
     let deletion_guard_percent = section
         .integer("deletion_guard_percent", 0..=100)

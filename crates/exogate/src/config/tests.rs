@@ -32,6 +32,8 @@ fn environment() -> Environment {
         program: "exogate".into(),
         stdout_terminal: false,
         stderr_terminal: false,
+        host: "here".into(),
+        process: 1,
         clock: Arc::new(FixedClock(jiff::Timestamp::UNIX_EPOCH)),
     }
 }

@@ -16,6 +16,7 @@ use serde_json::Value;
 pub use self::csv::join_values;
 pub use self::jsonl::write as json_line;
 use self::sink::Sink;
+pub use self::table::printable;
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
