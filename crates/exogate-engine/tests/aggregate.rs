@@ -10,7 +10,7 @@ use exogate_model::source::SourceOptions;
 use exogate_model::value::AttributeValue;
 use exogate_sim::Scenario;
 use futures::TryStreamExt;
-use support::{CONTOSO, Sim, Source};
+use support::{CONTOSO, Sim, Source, assert_same};
 
 fn many<'a>(account: &'a Account, attribute: &str) -> Vec<&'a str> {
     match account.attributes.get(attribute) {
@@ -226,5 +226,5 @@ async fn a_second_run_changes_nothing() {
     assert_eq!(summary.outcome, Outcome::Completed);
     assert!(!summary.resumed);
     assert_eq!((summary.record.changes, summary.record.deleted), (0, 0));
-    assert_eq!(source.picture().await, before);
+    assert_same(&source.picture().await, &before, "read again");
 }

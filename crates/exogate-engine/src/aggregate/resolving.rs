@@ -3,10 +3,13 @@
 use exogate_model::trustee::Principal;
 use exogate_store::{CandidateKind, MatchedBy, RunHandle, StoreError};
 
+use super::stream::StreamKind;
 use crate::resolve::{Index, Key, resolve_all};
 
-/// Resolves every trustee that this run has not resolved yet.
-pub(super) async fn resolve(run: &RunHandle) -> Result<(), StoreError> {
+/// Resolves every trustee that this run has not resolved yet. Who was not seen by a complete
+/// stream is gone and stands for nobody: an account made anew under its old name must not share
+/// that name with its own ghost.
+pub(super) async fn resolve(run: &RunHandle, complete: &[StreamKind]) -> Result<(), StoreError> {
     let trustees = run.unresolved_trustees().await?;
     if trustees.is_empty() {
         return Ok(());
@@ -15,6 +18,9 @@ pub(super) async fn resolve(run: &RunHandle) -> Result<(), StoreError> {
     let wanted = index.wanted().map(str::to_owned).collect();
     for candidate in run.principal_index(wanted).await? {
         let Some(key) = key(candidate.by) else { continue };
+        if !candidate.seen && complete.contains(&stream(candidate.kind)) {
+            continue;
+        }
         let id = candidate.id;
         let principal = match candidate.kind {
             CandidateKind::User | CandidateKind::Mailbox => Principal::User { id },
@@ -24,6 +30,16 @@ pub(super) async fn resolve(run: &RunHandle) -> Result<(), StoreError> {
     }
     let principals = resolve_all(&trustees, &index);
     run.resolve(trustees.into_iter().zip(principals).collect()).await
+}
+
+/// The stream that speaks for a kind of candidate. Dynamic distribution groups have one of their
+/// own, but hold no rights.
+fn stream(kind: CandidateKind) -> StreamKind {
+    match kind {
+        CandidateKind::User => StreamKind::Users,
+        CandidateKind::Mailbox => StreamKind::Mailboxes,
+        CandidateKind::Group => StreamKind::Groups,
+    }
 }
 
 fn key(by: MatchedBy) -> Option<Key> {

@@ -161,13 +161,9 @@ async fn settle(
         run.stop("stopped by whoever started it").await?;
         return Ok((Outcome::Stopped, streams));
     }
-    progress.enter(Stage::Resolving);
-    if complete.contains(&StreamKind::Mailboxes) {
-        run.relabel(&context.governed_kinds()).await?;
-    }
-    resolving::resolve(run).await?;
-    progress.enter(Stage::Finishing);
-    let covered = covered(&complete, &Scope::All.streams(context, tenant.exchange.is_some()));
+    let wanted = Scope::All.streams(context, tenant.exchange.is_some());
+    let covered = covered(&complete, &wanted);
+    // Before anything else: a listing that misses half the tenant must not unsettle what is known.
     if all && !aggregation.allow_deletions {
         let losses =
             guard::losses(&run.would_delete(&covered).await?, context.options.deletion_guard_percent);
@@ -182,6 +178,12 @@ async fn settle(
             return Ok((Outcome::Refused { losses }, streams));
         }
     }
+    progress.enter(Stage::Resolving);
+    if complete.contains(&StreamKind::Mailboxes) {
+        run.relabel(&context.governed_kinds()).await?;
+    }
+    resolving::resolve(run, &complete).await?;
+    progress.enter(Stage::Finishing);
     let nothing = complete.is_empty() && streams.iter().all(|stream| stream.objects == 0);
     let (state, outcome) = match (all, nothing) {
         (true, _) => (RunState::Completed, Outcome::Completed),

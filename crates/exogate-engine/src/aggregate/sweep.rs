@@ -50,8 +50,19 @@ pub(super) async fn sweep(work: &Work, fetch: &Fetch, listing: &mut impl Listing
     }
     work.progress().set_state(StreamState::Reading);
     let mut restarts = 0;
+    let mut taken_up = position.cursor.clone();
     loop {
         match from(work, fetch, listing, &mut position).await {
+            // The configuration names another host than when the run was interrupted.
+            Err(StreamError::Wire(error))
+                if error.kind == ErrorKind::WrongHost
+                    && taken_up == position.cursor
+                    && taken_up.is_some() =>
+            {
+                taken_up = None;
+                work.run.restart_stream(work.stream()).await?;
+                position = Checkpoint::default();
+            }
             Err(StreamError::Wire(error)) if begins_again(&error.kind) => {
                 restarts += 1;
                 if restarts > RESTARTS {

@@ -55,6 +55,8 @@ pub struct Candidate {
     pub kind: CandidateKind,
     /// Entra object id.
     pub id: String,
+    /// Whether this run has seen it. What a complete stream has not seen is about to be deleted.
+    pub seen: bool,
 }
 
 /// The columns of a scan that identify somebody, after the id. An index would only make the scan
@@ -99,6 +101,7 @@ const GROUPS: (&str, Columns) = (
 pub(super) fn find(
     connection: &Connection,
     source: i64,
+    run: i64,
     wanted: Vec<String>,
 ) -> Result<Vec<Candidate>, Fault> {
     let mut folded: HashMap<String, Vec<String>> = HashMap::new();
@@ -120,15 +123,29 @@ pub(super) fn find(
             for (column, by) in [(0, MatchedBy::Id)].iter().chain(columns) {
                 let Some(text) = text(row, *column)? else { continue };
                 for key in fold(text, &mut buffer).and_then(|text| folded.get(text)).into_iter().flatten() {
-                    found.push(Candidate { key: key.clone(), by: *by, kind, id: row.get(0)? });
+                    found.push(Candidate { key: key.clone(), by: *by, kind, id: row.get(0)?, seen: false });
                 }
             }
         }
     }
     found.sort_unstable();
     found.dedup();
+    // Few, and kept apart from the columns of the scan.
+    let mut seen = connection.prepare_cached(SEEN)?;
+    for candidate in &mut found {
+        let (one, other) = match candidate.kind {
+            CandidateKind::User => (1, 1),
+            CandidateKind::Mailbox => (2, 2),
+            CandidateKind::Group => (4, 6),
+        };
+        candidate.seen = seen.exists(rusqlite::params![source, candidate.id, one, other, run])?;
+    }
     Ok(found)
 }
+
+/// Whether a run has seen an object, as one of two parts.
+const SEEN: &str = "SELECT 1 FROM ids i JOIN marks m ON m.source = i.source AND m.oid = i.oid
+     WHERE i.source = ?1 AND i.id = ?2 AND m.part IN (?3, ?4) AND m.seen_run = ?5";
 
 fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, Fault> {
     Ok(row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?)

@@ -146,8 +146,8 @@ impl RunHandle {
     /// Everybody who bears one of the wanted keys (ids, SIDs, UPNs, addresses, names …; compared
     /// without case), sorted. One sequential scan, however many keys.
     pub async fn principal_index(&self, wanted: Vec<String>) -> Result<Vec<Candidate>, StoreError> {
-        let source = self.inner.source.number();
-        self.read(move |connection| candidates::find(connection, source, wanted)).await
+        let (source, run) = (self.inner.source.number(), self.inner.begun.run);
+        self.read(move |connection| candidates::find(connection, source, run, wanted)).await
     }
 
     /// Stores whom trustees stand for.
