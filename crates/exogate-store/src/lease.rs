@@ -100,14 +100,14 @@ fn is_alive(expires: i64, process: Option<&str>, now: i64) -> bool {
 }
 
 /// This process: boot, process namespace, id and start, where the system tells them.
-fn this_process() -> Option<String> {
+pub(crate) fn this_process() -> Option<String> {
     let (space, pid) = (space()?, std::process::id());
     Some(format!("{space} {pid} {}", started(pid)?))
 }
 
 /// Whether the process lived in the same system as this one and lives no more. A process of
 /// another system, or of another container, is not judged.
-fn is_known_dead(process: &str) -> bool {
+pub(crate) fn is_known_dead(process: &str) -> bool {
     let mut words = process.rsplitn(3, ' ');
     let (Some(start), Some(pid), Some(its_space)) = (words.next(), words.next(), words.next()) else {
         return false;

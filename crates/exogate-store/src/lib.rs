@@ -11,6 +11,7 @@ mod batch;
 mod codec;
 mod connection;
 mod error;
+mod journal;
 mod lease;
 mod migrate;
 mod read;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet, GrantRow, GrantSet};
 pub use error::StoreError;
+pub use journal::{Acceptance, Journal, JournalRecord, NewEntry, Verified};
 pub use rows::{
     AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Found, GroupExchangeRow, GroupRecord,
     GroupRef, GroupRow, HeldGrant, LabelMatch, MailboxRecord, MailboxRef, MailboxRow, MembershipRow,

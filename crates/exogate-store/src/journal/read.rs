@@ -1,0 +1,58 @@
+//! Reading the journal.
+
+use exogate_model::operation::Entry;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{JournalRecord, owner};
+use crate::codec;
+use crate::error::Fault;
+
+pub(super) fn plan(connection: &Connection, source: &str, plan: &str) -> Result<Vec<JournalRecord>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT sequence, at, plan, operation, key, record FROM entries
+         WHERE source = ?1 AND plan = ?2 ORDER BY sequence",
+    )?;
+    let mut rows = statement.query((source, plan))?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        let record: String = row.get(5)?;
+        records.push(JournalRecord {
+            sequence: row.get(0)?,
+            at: codec::instant(row.get(1)?)?,
+            plan: row.get(2)?,
+            operation: row.get(3)?,
+            key: row.get(4)?,
+            entry: codec::from_json::<Entry>("a journal entry", &record)?,
+        });
+    }
+    Ok(records)
+}
+
+pub(super) fn by_key(connection: &Connection, source: &str, key: &str) -> Result<Option<String>, Fault> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT plan FROM entries WHERE source = ?1 AND key = ?2 ORDER BY sequence DESC LIMIT 1",
+        )?
+        .query_row((source, key), |row| row.get(0))
+        .optional()?)
+}
+
+pub(super) fn plans(connection: &Connection, source: &str, limit: usize) -> Result<Vec<String>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT plan FROM entries WHERE source = ?1 GROUP BY plan ORDER BY min(sequence) DESC LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    Ok(statement.query_map((source, limit), |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn abandoned(connection: &Connection, source: &str) -> Result<Vec<String>, Fault> {
+    let mut statement = connection
+        .prepare_cached("SELECT DISTINCT plan, owner FROM unfinished WHERE source = ?1 ORDER BY plan")?;
+    let found = statement
+        .query_map([source], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut plans: Vec<String> =
+        found.into_iter().filter(|(_, name)| owner::is_gone(name)).map(|(plan, _)| plan).collect();
+    plans.dedup();
+    Ok(plans)
+}
