@@ -1,0 +1,87 @@
+// MSAL for Node, @azure/identity and the JavaScript Graph client against the simulated tenant.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import test from "node:test";
+
+import { ClientCertificateCredential, ClientSecretCredential } from "@azure/identity";
+import { ConfidentialClientApplication } from "@azure/msal-node";
+import { Client, PageIterator } from "@microsoft/microsoft-graph-client";
+import { TokenCredentialAuthenticationProvider } from "@microsoft/microsoft-graph-client/authProviders/azureTokenCredentials/index.js";
+
+const folder = process.env.EXOGATE_SIM_STATE;
+const facts = JSON.parse(fs.readFileSync(`${folder}/sim.json`, "utf8"));
+const tenant = {
+  tenant_id: facts.tenantId,
+  client_id: facts.clientId,
+  client_secret: fs.readFileSync(`${folder}/client.secret`, "utf8").trim(),
+  certificate_pem: `${folder}/client.pem`,
+};
+const scopes = ["https://graph.microsoft.com/.default"];
+const authority = `https://login.microsoftonline.com/${tenant.tenant_id}`;
+
+function graph() {
+  const credential = new ClientSecretCredential(tenant.tenant_id, tenant.client_id, tenant.client_secret);
+  return Client.initWithMiddleware({
+    authProvider: new TokenCredentialAuthenticationProvider(credential, { scopes }),
+  });
+}
+
+test("msal-node signs in with a secret", async () => {
+  const app = new ConfidentialClientApplication({
+    auth: { clientId: tenant.client_id, clientSecret: tenant.client_secret, authority },
+  });
+  const answer = await app.acquireTokenByClientCredential({ scopes });
+  assert.equal(answer.accessToken.split(".").length, 3);
+});
+
+test("msal-node is told of a wrong secret", async () => {
+  const app = new ConfidentialClientApplication({
+    auth: { clientId: tenant.client_id, clientSecret: "wrong", authority },
+  });
+  await assert.rejects(app.acquireTokenByClientCredential({ scopes }), /7000215/);
+});
+
+test("@azure/identity signs in with a certificate", async () => {
+  const credential = new ClientCertificateCredential(tenant.tenant_id, tenant.client_id, {
+    certificatePath: tenant.certificate_pem,
+  });
+  const answer = await credential.getToken(scopes);
+  assert.equal(answer.token.split(".").length, 3);
+});
+
+test("the Graph client iterates over all users", async () => {
+  const client = graph();
+  const first = await client.api("/users").top(50).select("id,userPrincipalName").get();
+  const names = [];
+  await new PageIterator(client, first, (user) => names.push(user.userPrincipalName.toLowerCase()) > 0).iterate();
+  assert.ok(names.includes("mark.taylor@contoso.com"));
+  assert.equal(new Set(names).size, names.length);
+});
+
+test("the Graph client counts, filters and batches", async () => {
+  const client = graph();
+  const counted = await client
+    .api("/users")
+    .header("ConsistencyLevel", "eventual")
+    .count(true)
+    .filter("startsWith(displayName,'Mark')")
+    .get();
+  assert.equal(counted["@odata.count"], counted.value.length);
+  const batch = await client.api("/$batch").post({
+    requests: [
+      { id: "1", method: "GET", url: "/users/mark.taylor@contoso.com?$select=displayName" },
+      { id: "2", method: "GET", url: "/users/nobody@contoso.com" },
+    ],
+  });
+  const byId = Object.fromEntries(batch.responses.map((answer) => [answer.id, answer]));
+  assert.equal(byId["1"].body.displayName, "Mark Taylor");
+  assert.equal(byId["2"].status, 404);
+});
+
+test("the Graph client sees errors as Microsoft words them", async () => {
+  await assert.rejects(graph().api("/users").top(1000).get(), (error) => {
+    assert.equal(error.statusCode, 400);
+    assert.match(error.message, /Invalid page size specified: '1000'/);
+    return true;
+  });
+});

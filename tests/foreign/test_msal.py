@@ -1,0 +1,92 @@
+"""MSAL for Python: the token service as Microsoft's own library sees it."""
+
+import jwt
+import msal
+import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+GRAPH = ["https://graph.microsoft.com/.default"]
+EXCHANGE = ["https://outlook.office365.com/.default"]
+
+
+def authority(tenant):
+    return f"https://login.microsoftonline.com/{tenant.tenant_id}"
+
+
+@pytest.fixture()
+def certificate(certificate_pem):
+    parsed = x509.load_pem_x509_certificate(certificate_pem)
+    return {
+        "private_key": certificate_pem.decode(),
+        "thumbprint": parsed.fingerprint(hashes.SHA1()).hex(),
+        "public_certificate": parsed.public_bytes(serialization.Encoding.PEM).decode(),
+    }
+
+
+def test_a_secret_gives_a_token_with_the_app_roles(tenant):
+    app = msal.ConfidentialClientApplication(
+        tenant.client_id, client_credential=tenant.client_secret, authority=authority(tenant)
+    )
+    answer = app.acquire_token_for_client(GRAPH)
+    assert "access_token" in answer, answer
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    assert claims["tid"] == tenant.tenant_id
+    assert claims["appid"] == tenant.client_id
+    assert "User.Read.All" in claims["roles"]
+
+
+def test_a_certificate_with_sha1_thumbprint_gives_a_token(tenant, certificate):
+    credential = {key: certificate[key] for key in ("private_key", "thumbprint")}
+    app = msal.ConfidentialClientApplication(
+        tenant.client_id, client_credential=credential, authority=authority(tenant)
+    )
+    answer = app.acquire_token_for_client(EXCHANGE)
+    assert "access_token" in answer, answer
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    assert claims["aud"] == "https://outlook.office365.com"
+    assert "Exchange.ManageAsApp" in claims["roles"]
+
+
+def test_a_certificate_with_x5c_gives_a_token(tenant, certificate):
+    app = msal.ConfidentialClientApplication(
+        tenant.client_id, client_credential=certificate, authority=authority(tenant)
+    )
+    assert "access_token" in app.acquire_token_for_client(GRAPH)
+
+
+def test_the_token_is_cached_by_the_client(tenant):
+    app = msal.ConfidentialClientApplication(
+        tenant.client_id, client_credential=tenant.client_secret, authority=authority(tenant)
+    )
+    first, second = app.acquire_token_for_client(GRAPH), app.acquire_token_for_client(GRAPH)
+    assert first["access_token"] == second["access_token"]
+    assert second["token_source"] == "cache"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"client_credential": "wrong"}, 7000215),
+        ({"client_id": "00000000-1111-2222-3333-444444444444"}, 700016),
+    ],
+)
+def test_refusals_bear_microsofts_codes(tenant, change, code):
+    options = {"client_id": tenant.client_id, "client_credential": tenant.client_secret} | change
+    app = msal.ConfidentialClientApplication(authority=authority(tenant), **options)
+    answer = app.acquire_token_for_client(GRAPH)
+    assert answer["error_codes"] == [code], answer
+    assert answer["error_description"].startswith(f"AADSTS{code}: ")
+
+
+def test_signatures_verify_against_the_published_keys(tenant):
+    app = msal.ConfidentialClientApplication(
+        tenant.client_id, client_credential=tenant.client_secret, authority=authority(tenant)
+    )
+    token = app.acquire_token_for_client(EXCHANGE)["access_token"]
+    document = requests.get(f"{authority(tenant)}/v2.0/.well-known/openid-configuration", timeout=30).json()
+    keys = requests.get(document["jwks_uri"], timeout=30).json()["keys"]
+    kid = jwt.get_unverified_header(token)["kid"]
+    key = jwt.PyJWK(next(key for key in keys if key["kid"] == kid), algorithm="RS256")
+    jwt.decode(token, key.key, algorithms=["RS256"], audience="https://outlook.office365.com")
