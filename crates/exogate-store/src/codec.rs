@@ -1,11 +1,16 @@
 //! How the model's words are put into columns, and read back.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use exogate_model::account::Attributes;
 use exogate_model::change::ObjectKind;
 use exogate_model::group::{GroupKind, MemberKind, MembershipRole};
 use exogate_model::trustee::Principal;
+use exogate_model::value::AttributeValue;
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::batch::{Coverage, Facet};
 use crate::error::Fault;
@@ -194,8 +199,55 @@ pub(crate) fn run_state(text: &str) -> Result<RunState, Fault> {
         .ok_or_else(|| Fault::unreadable("the state of a run", text))
 }
 
+/// Attributes as they were stored. Read by their first byte: trying one type after the other, as
+/// an untagged enum does, makes an error and throws it away for nearly every value.
 pub(crate) fn attributes(json: &str) -> Result<Attributes, Fault> {
-    from_json("attributes", json)
+    let stored: BTreeMap<String, StoredValue> = from_json("attributes", json)?;
+    Ok(stored.into_iter().map(|(name, StoredValue(value))| (name, value)).collect())
+}
+
+struct StoredValue(AttributeValue);
+
+impl<'de> Deserialize<'de> for StoredValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StoredValueVisitor).map(Self)
+    }
+}
+
+struct StoredValueVisitor;
+
+impl<'de> Visitor<'de> for StoredValueVisitor {
+    type Value = AttributeValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a boolean, a whole number, a text or a list of texts")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(AttributeValue::Boolean(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(AttributeValue::Integer(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
+        i64::try_from(value)
+            .map(AttributeValue::Integer)
+            .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(value), &self))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(AttributeValue::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut many = Vec::new();
+        while let Some(item) = items.next_element()? {
+            many.push(item);
+        }
+        Ok(AttributeValue::Many(many))
+    }
 }
 
 pub(crate) fn principal(json: &str) -> Result<Principal, Fault> {
@@ -221,4 +273,33 @@ pub(crate) fn id(text: &str) -> String {
 
 fn unknown(what: &str, number: i64) -> Fault {
     Fault::unreadable(what, number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn attributes_come_back_as_they_went(
+            texts in proptest::collection::btree_map(".{0,8}", ".{0,12}", 0..4),
+            number: i64,
+            many in proptest::collection::vec(".{0,6}", 1..4),
+        ) {
+            let mut all: Attributes =
+                texts.into_iter().map(|(name, text)| (name, AttributeValue::Text(text))).collect();
+            all.insert("number".into(), AttributeValue::Integer(number));
+            all.insert("many".into(), AttributeValue::Many(many));
+            all.insert("true".into(), AttributeValue::Boolean(true));
+            prop_assert_eq!(attributes(&to_json("attributes", &all).unwrap()).unwrap(), all);
+        }
+    }
+
+    #[test]
+    fn what_was_changed_by_hand_is_said_to_be_unreadable() {
+        for json in ["{\"a\":null}", "{\"a\":1.5}", "{\"a\":[1]}", "{\"a\":18446744073709551615}", "[]"] {
+            assert!(matches!(attributes(json), Err(Fault::Store(_))), "{json}");
+        }
+    }
 }
