@@ -9,6 +9,10 @@ use super::schema::{Property, RowClass};
 /// Said when more rows exist than ResultSize lets through.
 pub const MORE_RESULTS: &str = "There are more results available than are currently displayed. To view them, increase the value for the ResultSize parameter.";
 
+/// Rows after which the size of a page is guessed, and the most that is set aside for it.
+const SAMPLE: u64 = 16;
+const LARGEST_RESERVE: usize = 32 << 20;
+
 /// Which part of a listing is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
@@ -57,6 +61,12 @@ impl Page {
         self.window.from
     }
 
+    /// The place after the last row that can still be in this page, counting from the start.
+    #[must_use]
+    pub fn end_offset(&self) -> usize {
+        usize::try_from(u64::from(self.window.from.at).saturating_add(self.window.page)).unwrap_or(usize::MAX)
+    }
+
     /// Lets a switch bring its property into the rows.
     pub fn show(&mut self, switch: &'static str) {
         self.projection.switches.push(switch);
@@ -90,6 +100,11 @@ impl Page {
             template.write(row, &mut self.rows);
         }
         self.count += 1;
+        if self.count == SAMPLE && self.window.page > SAMPLE {
+            // The first rows tell how much room the rest of a full page needs.
+            let more = (self.rows.len() / 16).saturating_mul(usize::try_from(self.window.page).unwrap_or(0));
+            self.rows.reserve(more.min(LARGEST_RESERVE));
+        }
         true
     }
 

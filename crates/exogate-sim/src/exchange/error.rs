@@ -346,9 +346,10 @@ impl ExchangeError {
     #[must_use]
     pub fn status(&self, knobs: &ExchangeKnobs) -> u16 {
         match self.condition {
-            Condition::NotFound | Condition::LookupNotFound | Condition::MailboxGone => {
-                knobs.not_found_status
-            }
+            Condition::NotFound
+            | Condition::LookupNotFound
+            | Condition::MailboxGone
+            | Condition::FolderNotFound => knobs.not_found_status,
             Condition::Ambiguous | Condition::RecipientAmbiguous => knobs.ambiguous_status,
             Condition::AlreadyExists
             | Condition::AlreadyMember

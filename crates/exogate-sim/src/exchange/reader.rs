@@ -28,6 +28,8 @@ pub struct Reader<'a> {
     pub organization_id: String,
     /// `ObjectCategory` of mailboxes, users and groups.
     pub categories: [String; 3],
+    /// What follows the name in a distinguished name.
+    dn_suffix: String,
     /// `OriginatingServer`.
     pub controller: String,
 }
@@ -58,6 +60,7 @@ impl<'a> Reader<'a> {
                 category("Group"),
                 category("ms-Exch-Dynamic-Distribution-List"),
             ],
+            dn_suffix: tenant.dn_suffix(),
             controller: format!("DB3PR01A01DC001.{}", tenant.forest),
         }
     }
@@ -106,6 +109,19 @@ impl<'a> Reader<'a> {
     /// The distinguished name of an object.
     #[must_use]
     pub fn dn(&self, object: &Object) -> String {
-        self.state.tenant.distinguished_name(object.name())
+        self.dn_of(object.name())
+    }
+
+    /// The distinguished name of a recipient of that name.
+    #[must_use]
+    pub fn dn_of(&self, name: &str) -> String {
+        if name.contains([',', '\\', '+', '"', '<', '>', ';', '=']) {
+            return self.state.tenant.distinguished_name(name);
+        }
+        let mut dn = String::with_capacity(3 + name.len() + self.dn_suffix.len());
+        dn.push_str("CN=");
+        dn.push_str(name);
+        dn.push_str(&self.dn_suffix);
+        dn
     }
 }

@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
+use super::rows::Field;
+
 /// Kinds of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
@@ -125,10 +127,13 @@ pub struct Property {
     pub default: Json,
     /// The switch without which it stays empty.
     pub switch: Option<&'static str>,
+    /// What of the state it shows; properties without one are constant or sparse.
+    pub field: Option<Field>,
 }
 
 struct Tables {
     classes: HashMap<RowClass, Vec<Property>>,
+    by_name: HashMap<RowClass, HashMap<String, usize>>,
     property_sets: HashMap<String, HashMap<String, Vec<String>>>,
 }
 
@@ -151,13 +156,18 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
                     wire: WireType::List,
                     default: Json::Array(Vec::new()),
                     switch: switch.as_str(),
+                    field: Field::named(name),
                 });
             }
         }
         classes.insert(class, properties);
     }
     let property_sets = serde_json::from_value(file["property_sets"].clone()).unwrap_or_default();
-    Tables { classes, property_sets }
+    let index = |properties: &Vec<Property>| {
+        properties.iter().enumerate().map(|(at, property)| (property.name.to_ascii_lowercase(), at)).collect()
+    };
+    let by_name = classes.iter().map(|(class, properties)| (*class, index(properties))).collect();
+    Tables { classes, by_name, property_sets }
 });
 
 fn property(row: &'static Json, switches: &'static Json) -> Option<Property> {
@@ -172,7 +182,13 @@ fn property(row: &'static Json, switches: &'static Json) -> Option<Property> {
         "B" => WireType::Bool,
         _ => WireType::Text,
     };
-    Some(Property { name, wire, default: row.get(2)?.clone(), switch: switches[name].as_str() })
+    Some(Property {
+        name,
+        wire,
+        default: row.get(2)?.clone(),
+        switch: switches[name].as_str(),
+        field: Field::named(name),
+    })
 }
 
 /// The properties of a kind of row, in the order in which they are written.
@@ -184,7 +200,8 @@ pub fn properties(class: RowClass) -> &'static [Property] {
 /// One property of a kind of row, by name in any casing.
 #[must_use]
 pub fn find(class: RowClass, name: &str) -> Option<&'static Property> {
-    properties(class).iter().find(|property| property.name.eq_ignore_ascii_case(name))
+    let at = TABLES.by_name.get(&class)?.get(&name.to_ascii_lowercase())?;
+    properties(class).get(*at)
 }
 
 /// The members of a property set of a `Get-EXO*` cmdlet.
@@ -203,15 +220,15 @@ mod tests {
         for class in RowClass::ALL {
             assert!(!properties(class).is_empty(), "{class:?}");
             for property in properties(class) {
-                let fits = match (property.wire, &property.default) {
-                    (WireType::List, Json::Array(_)) | (WireType::Text | WireType::Bool, Json::Null) => true,
-                    (WireType::Text | WireType::Guid, Json::String(_)) | (WireType::Bool, Json::Bool(_)) => {
-                        true
-                    }
-                    (WireType::Time | WireType::TimeUtc, Json::Null) => true,
-                    (WireType::Int16 | WireType::Int32, Json::Number(_) | Json::Null) => true,
-                    _ => false,
-                };
+                let fits = matches!(
+                    (property.wire, &property.default),
+                    (WireType::List, Json::Array(_))
+                        | (WireType::Text, Json::Null | Json::String(_))
+                        | (WireType::Bool, Json::Null | Json::Bool(_))
+                        | (WireType::Guid, Json::String(_))
+                        | (WireType::Time | WireType::TimeUtc, Json::Null)
+                        | (WireType::Int16 | WireType::Int32, Json::Number(_) | Json::Null)
+                );
                 assert!(fits, "{class:?} {property:?}");
             }
         }

@@ -9,8 +9,8 @@ use exogate_sim::options::{Scenario, TraceSink};
 use exogate_sim::server::{Reply, Request};
 use exogate_sim::state::app::{resource, role};
 use exogate_sim::state::{
-    Ace, App, AppSecret, Body, Contact, DirSync, Edit, Group, GroupKind, Idx, Life, Mailbox, Object,
-    Recipient, RecipientTypeDetails, ResourceRole, Rights, State, Tenant, Trustee, User,
+    Ace, App, AppSecret, Body, DirSync, Edit, Group, GroupKind, Idx, Life, Mailbox, Object, Recipient,
+    RecipientTypeDetails, ResourceRole, Rights, State, Tenant, Trustee, User,
 };
 use exogate_sim::world::World;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -66,6 +66,14 @@ impl Answer {
             .as_str()
             .or_else(|| error["innererror"]["internalexception"]["message"].as_str());
         text.unwrap_or_default().to_owned()
+    }
+
+    pub fn detail_or_empty(&self) -> String {
+        if self.status >= 400 && !self.body.is_empty() && self.body[0] == b'{' {
+            self.detail()
+        } else {
+            String::new()
+        }
     }
 
     pub fn exception(&self) -> String {
@@ -260,7 +268,7 @@ pub fn small() -> (State, HashMap<String, Idx>) {
         let object = mailbox(&mut edit, 14, "room.one", "Room One", Kind::RoomMailbox);
         put(&mut edit, "room", object);
         let mut contact = group(15, "vendor", "Vendor", GroupKind::Distribution, &[], &[]);
-        contact.body = Body::Contact(Box::new(Contact::default()));
+        contact.body = Body::Contact(Box::default());
         let kept = contact.recipient.as_mut().unwrap();
         kept.details = Kind::MailContact;
         kept.external_address = Some("SMTP:vendor@fabrikam.com".into());

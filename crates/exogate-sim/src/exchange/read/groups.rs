@@ -163,7 +163,7 @@ pub(super) fn unified_group_links(
             emit_members(reader, page, subscribed);
         }
         Some("Members") => {
-            emit_members(reader, page, reader.view.members(group).filter(|(idx, _)| *idx >= from))
+            emit_members(reader, page, reader.view.members(group).filter(|(idx, _)| *idx >= from));
         }
         _ => {}
     }

@@ -114,7 +114,16 @@ pub(super) fn emit<'a>(
     };
     let mut sorted: Vec<(String, RecipientRow<'a>)> =
         rows.map(|row| (sort_key(row.cell(property).as_ref()), row)).collect();
-    sorted.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.idx.cmp(&b.1.idx)));
+    let order = |a: &(String, RecipientRow<'a>), b: &(String, RecipientRow<'a>)| {
+        a.0.cmp(&b.0).then_with(|| a.1.idx.cmp(&b.1.idx))
+    };
+    // Only what this page shows, and the row after it, needs its place.
+    let end = page.end_offset().saturating_add(1);
+    if end < sorted.len() {
+        sorted.select_nth_unstable_by(end, order);
+        sorted.truncate(end);
+    }
+    sorted.sort_by(order);
     let from = page.from().at;
     for (at, (_, row)) in sorted.iter().enumerate().skip(from as usize) {
         if !page.push(class, RecipientRow::varies, u32::try_from(at).unwrap_or(u32::MAX), 0, row) {
@@ -228,7 +237,12 @@ pub(super) fn users(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Resu
     match by_identity(reader, bound, is_user)? {
         Some(found) => emit(page, &narrow, RowClass::User, found.into_iter().map(row)),
         None => {
-            emit(page, &narrow, RowClass::User, reader.view.list(Class::Users, start(page, &narrow)).map(row))
+            emit(
+                page,
+                &narrow,
+                RowClass::User,
+                reader.view.list(Class::Users, start(page, &narrow)).map(row),
+            );
         }
     }
     Ok(())

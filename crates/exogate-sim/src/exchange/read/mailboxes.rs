@@ -153,6 +153,14 @@ pub(super) fn auto_reply(reader: &Reader<'_>, bound: &Bound, page: &mut Page) ->
 }
 
 pub(super) fn regional(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+    if let Some(location) = bound.text("MailboxLocation") {
+        // `mailbox\location id`: every location of a mailbox has the same settings here.
+        let mailbox = location.split('\\').next().unwrap_or(location);
+        let (idx, object) = reader.target(mailbox, is_mailbox)?;
+        let row = RecipientRow::new(reader, RowClass::Regional, idx, object);
+        page.single(RowClass::Regional, RecipientRow::varies, &row);
+        return Ok(());
+    }
     if bound.text("Identity").is_none() {
         return list(reader, bound, page, RowClass::Regional, &RecipientTypeDetails::MAILBOXES, is_mailbox);
     }

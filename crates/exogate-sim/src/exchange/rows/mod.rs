@@ -71,7 +71,7 @@ impl<'a> RecipientRow<'a> {
     /// Whether the property differs from row to row.
     #[must_use]
     pub fn varies(property: &Property) -> bool {
-        Field::named(property.name).is_some()
+        property.field.is_some()
     }
 
     fn name(&self) -> &'a str {
@@ -89,7 +89,7 @@ impl<'a> RecipientRow<'a> {
             F::Identity | F::Id | F::Name | F::MailboxOwnerId => Value::text(self.name()),
             F::DisplayName => Value::text(&object.display_name),
             F::Alias => Value::text(&object.alias),
-            F::DistinguishedName => Value::owned(self.reader.state.tenant.distinguished_name(self.name())),
+            F::DistinguishedName => Value::owned(self.reader.dn_of(self.name())),
             F::ExternalDirectoryObjectId => match &object.body {
                 // Dynamic distribution groups live in Exchange alone.
                 Body::Group(group) if group.kind == GroupKind::DynamicDistribution => Value::text(""),
@@ -237,7 +237,7 @@ impl Row for RecipientRow<'_> {
         if let Some(held) = self.bag().and_then(|bag| bag.get(property.name)) {
             return Some(self.held(property.name, held));
         }
-        self.value(Field::named(property.name)?)
+        self.value(property.field?)
     }
 
     fn has_overrides(&self) -> bool {

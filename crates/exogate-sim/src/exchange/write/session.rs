@@ -38,6 +38,7 @@ impl Session<'_> {
     pub fn identity(&self) -> Result<&str, ExchangeError> {
         self.bound
             .text("Identity")
+            .or(self.bound.text("MailboxLocation"))
             .filter(|text| !text.trim().is_empty())
             .ok_or_else(|| ExchangeError::new(Condition::NullParameter, ["Identity"]))
     }
