@@ -336,6 +336,7 @@ fn sane_scale(scale: f64) -> f64 {
     if scale.is_finite() && scale > 0.0 { scale.clamp(1e-3, 1e6) } else { 1.0 }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this module is where virtual time begins")]
 fn machine_time() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis_of)
 }

@@ -95,6 +95,15 @@ pub struct ThrottleSettings {
     pub graph: GraphLimits,
 }
 
+/// What a Graph request costs whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demand {
+    pub tenant: Uuid,
+    pub app: Uuid,
+    pub units: u32,
+    pub write: bool,
+}
+
 /// What Graph charged.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Charge {
@@ -267,12 +276,10 @@ impl Throttle {
         &self,
         settings: &ThrottleSettings,
         latency: &LatencySettings,
-        tenant: Uuid,
-        app: Uuid,
-        units: u32,
-        write: bool,
+        demand: &Demand,
         now_ms: f64,
     ) -> Charge {
+        let Demand { tenant, app, units, write } = *demand;
         let Some(limit) = settings.graph_read_units(latency.profile) else {
             return Charge::Allowed { percentage: None };
         };
@@ -376,7 +383,7 @@ mod tests {
         settings.graph.size = Some(GraphSize::S);
         let (tenant, app) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let charge = |app, units, write, now| {
-            throttle.charge_units(&settings, &latency, tenant, app, units, write, now)
+            throttle.charge_units(&settings, &latency, &Demand { tenant, app, units, write }, now)
         };
         assert_eq!(charge(app, 2700, false, 0.0), Charge::Allowed { percentage: None });
         let Charge::Allowed { percentage: Some(share) } = charge(app, 200, false, 0.0) else {

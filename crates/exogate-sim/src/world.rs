@@ -16,7 +16,7 @@ use crate::graph::GraphService;
 use crate::latency::Profile;
 use crate::options::Scenario;
 use crate::state::{Delays, State};
-use crate::throttle::{Charge, Throttle};
+use crate::throttle::{Charge, Demand, Throttle};
 use crate::token::TokenService;
 use crate::trace::Trace;
 
@@ -186,10 +186,7 @@ impl World {
         self.throttle.charge_units(
             &scenario.throttle,
             &scenario.latency,
-            tenant,
-            app,
-            units,
-            write,
+            &Demand { tenant, app, units, write },
             self.simulated_ms(),
         )
     }

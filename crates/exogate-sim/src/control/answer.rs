@@ -14,6 +14,7 @@ pub struct Refusal {
     pub message: String,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made to be handed to map_err")]
 impl Refusal {
     pub fn bad(message: impl ToString) -> Self {
         Self { status: StatusCode::BAD_REQUEST, message: message.to_string() }

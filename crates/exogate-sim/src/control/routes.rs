@@ -131,7 +131,7 @@ fn dispatch(world: &Arc<World>, request: &Request) -> Answer {
             world.replace_state(state);
             done()
         }
-        ("POST", ["state", "save"]) => save(world, body(request)?),
+        ("POST", ["state", "save"]) => save(world, &body(request)?),
         ("POST", ["fixture"]) => admin::add(world, request),
         ("POST", ["permissions", "remove"]) => admin::remove_permission(world, request),
         ("GET", ["changes"]) => {
@@ -252,7 +252,7 @@ struct SaveTo {
     path: PathBuf,
 }
 
-fn save(world: &World, to: SaveTo) -> Answer {
+fn save(world: &World, to: &SaveTo) -> Answer {
     crate::server::save_state(&world.state(), &to.path).map_err(|e| Refusal::failed(chain(&e)))?;
     done()
 }

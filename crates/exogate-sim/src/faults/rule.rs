@@ -72,7 +72,7 @@ impl FaultMatch {
         }
         let counted = seen - self.after;
         self.nth.is_none_or(|nth| counted == nth)
-            && self.every.is_none_or(|every| every > 0 && counted % every == 0)
+            && self.every.is_none_or(|every| every > 0 && counted.is_multiple_of(every))
             && self.probability.is_none_or(|probability| random < probability)
     }
 }

@@ -103,9 +103,20 @@ impl Making {
             .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
             .take(56)
             .collect();
-        let count = self.aliases.entry(base.clone()).or_default();
-        *count += 1;
-        if *count == 1 { base } else { format!("{base}{count}") }
+        if !self.aliases.contains_key(&base) {
+            self.aliases.insert(base.clone(), 1);
+            return base;
+        }
+        loop {
+            let count = self.aliases.entry(base.clone()).or_default();
+            *count += 1;
+            // `team.1` with 2 behind it may be somebody's alias already.
+            let numbered = format!("{base}{count}");
+            if !self.aliases.contains_key(&numbered) {
+                self.aliases.insert(numbered.clone(), 1);
+                return numbered;
+            }
+        }
     }
 
     /// A recipient name: the object id in newer objects, else a readable one that is free.

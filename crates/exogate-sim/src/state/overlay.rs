@@ -121,6 +121,6 @@ impl Overlay {
 
     /// Every object that readers of `face` still see in an old state, ascending.
     pub(super) fn lagging(&self, face: Face, now: Time) -> impl Iterator<Item = (Idx, Option<&Snapshot>)> {
-        self.of(face).iter().filter_map(move |(idx, _)| self.old(face, *idx, now).map(|old| (*idx, old)))
+        self.of(face).keys().filter_map(move |idx| self.old(face, *idx, now).map(|old| (*idx, old)))
     }
 }
