@@ -218,7 +218,7 @@ async fn a_run_that_is_killed_goes_on_where_it_was() {
     assert_eq!(summary.outcome, Outcome::Completed, "{:#?}", summary.streams);
     assert_same(&source.picture().await, &undisturbed.picture().await, "killed");
     // What was under way at each kill is asked again, and no more than that.
-    let asked = sim.running.trace().aggregate().operations["Get-MailboxPermission"].clone();
+    let asked = sim.running.trace().aggregate().operations["Get-MailboxPermission"];
     assert!(asked.requests - asked.throttled <= 40 + 12 * kills, "{} for 40 mailboxes", asked.requests);
 }
 

@@ -53,7 +53,8 @@ impl Holder {
         }
     }
 
-    fn user(id: &str, names: &HashMap<String, ObjectName>) -> Self {
+    /// A member of a group; one that is not stored has no name but its id.
+    fn member(id: &str, names: &HashMap<String, ObjectName>) -> Self {
         let known = names.get(id);
         Self {
             kind: "user",

@@ -145,7 +145,10 @@ async fn in_effect(store: &SourceStore, grants: Vec<StoredGrant>) -> Result<Vec<
             let Claim { key: (right, claimant), deny, inherited, via, of } = claim;
             let StoredGrant { grant, read_at, .. } = of;
             let (holder, mut note) = match &claimant {
-                Claimant::User(id) => (Holder::user(id, &names), None),
+                Claimant::User(_) if via.is_empty() => {
+                    (Holder::of(&grant.principal, &grant.trustee, &names), None)
+                }
+                Claimant::User(id) => (Holder::member(id, &names), None),
                 Claimant::Other(Principal::Group { .. }, ..) => (
                     Holder::of(&grant.principal, &grant.trustee, &names),
                     Some("no user is a member, as far as it is known".to_owned()),

@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    fn records(rows: serde_json::Value) -> Vec<Record> {
+    fn records(rows: &serde_json::Value) -> Vec<Record> {
         rows.as_array().unwrap().iter().map(|row| Record::from_value(row).unwrap()).collect()
     }
 
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn every_row_is_kept_and_joined_rights_are_split() {
         let own = || trustee("NT AUTHORITY\\SELF", Some("S-1-5-10"));
-        let facts = mailbox_permissions(&records(json!([
+        let facts = mailbox_permissions(&records(&json!([
             {"User":"NT AUTHORITY\\SELF","UserSid":"S-1-5-10","AccessRights":["FullAccess, ReadPermission"],"Deny":false,"IsInherited":false},
             {"User":"NT AUTHORITY\\SELF","UserSid":"S-1-5-10","AccessRights":["FullAccess, ExternalAccount"],"Deny":false,"IsInherited":false},
             {"User":"kim@contoso.com","AccessRights":["FullAccess"],"Deny":"True","IsInherited":"False"},
@@ -119,12 +119,12 @@ mod tests {
         let nested = json!([{"User":"kim@contoso.com","PermissionList":[
             {"AccessRights":["FullAccess"],"Deny":false,"IsInherited":false},
             {"AccessRights":["ReadPermission"],"Deny":true,"IsInherited":false}]}]);
-        assert_eq!(mailbox_permissions(&records(flat)), mailbox_permissions(&records(nested)));
+        assert_eq!(mailbox_permissions(&records(&flat)), mailbox_permissions(&records(&nested)));
     }
 
     #[test]
     fn recipient_permissions_deny_by_their_control_type() {
-        let read = |row| recipient_permission(&records(json!([row]))[0]).unwrap();
+        let read = |row| recipient_permission(&records(&json!([row]))[0]).unwrap();
         let kim = || trustee("kim@contoso.com", Some("S-1-5-21-1"));
         let row = |control: &str| {
             json!({"Trustee":"kim@contoso.com","TrusteeSidString":"S-1-5-21-1","AccessRights":["SendAs"],
@@ -136,9 +136,9 @@ mod tests {
 
     #[test]
     fn a_row_without_trustee_is_an_error_and_an_identifier_will_do() {
-        assert!(mailbox_permissions(&records(json!([{"AccessRights":["FullAccess"]}]))).is_err());
+        assert!(mailbox_permissions(&records(&json!([{"AccessRights":["FullAccess"]}]))).is_err());
         let facts = mailbox_permissions(&records(
-            json!([{"User":"","UserSid":"S-1-5-21-1","AccessRights":["FullAccess"]}]),
+            &json!([{"User":"","UserSid":"S-1-5-21-1","AccessRights":["FullAccess"]}]),
         ));
         assert_eq!(facts.unwrap()[0].1, trustee("S-1-5-21-1", Some("S-1-5-21-1")));
     }
@@ -154,7 +154,7 @@ mod tests {
                 "AccessRights": [rights.iter().map(name).collect::<Vec<_>>().join(", ")]})).collect::<Vec<_>>());
             let single = json!(rows.iter().rev().flat_map(|(user, rights, deny, inherited)| rights.iter().map(move |r| json!({
                 "User": user, "Deny": deny.to_string(), "IsInherited": inherited, "AccessRights": name(r)}))).collect::<Vec<_>>());
-            prop_assert_eq!(mailbox_permissions(&records(joined)), mailbox_permissions(&records(single)));
+            prop_assert_eq!(mailbox_permissions(&records(&joined)), mailbox_permissions(&records(&single)));
         }
     }
 }

@@ -1,6 +1,11 @@
 //! A simulated tenant in this process, an engine that reads it, and what it stored as plain text.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests may fail, and run by the real clock"
+)]
 
 use std::path::PathBuf;
 use std::sync::Arc;

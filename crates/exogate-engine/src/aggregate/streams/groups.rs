@@ -14,7 +14,7 @@ use exogate_store::Batch;
 use super::super::error::StreamError;
 use super::super::sweep::{Fetch, Listing, sweep};
 use super::super::work::Work;
-use super::select;
+use super::{expect, select};
 use crate::read::attributes::{AttributeReader, Misfits};
 use crate::read::groups;
 
@@ -56,5 +56,6 @@ pub(super) async fn read(work: &Work) -> Result<(), StreamError> {
     });
     let mut groups =
         Groups { reader, misfits: Misfits::default(), seen: HashSet::new(), hasher: RandomState::new() };
+    let _watched = expect(work, "groups");
     sweep(work, &fetch, &mut groups).await
 }

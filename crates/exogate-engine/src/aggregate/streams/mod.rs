@@ -10,9 +10,11 @@ mod send_as;
 mod users;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use exogate_store::MailboxRef;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use super::error::StreamError;
 use super::stream::StreamKind;
@@ -88,6 +90,19 @@ pub(super) async fn read(work: &Work, mut links: Links) -> Result<(), StreamErro
         StreamKind::SendAs => send_as::read(work, &mut links).await,
         StreamKind::MailboxPermissions => mailbox_permissions::read(work, &mut links).await,
     }
+}
+
+/// Asks the directory how many objects there will be, for those who watch. Nothing depends on it:
+/// dropping what is returned drops the question.
+fn expect(work: &Work, collection: &'static str) -> JoinSet<()> {
+    let (graph, progress, kind) = (work.tenant.graph.clone(), Arc::clone(&work.progress), work.kind);
+    let mut question = JoinSet::new();
+    question.spawn(async move {
+        if let Ok(total) = graph.count(collection).await {
+            progress.stream(kind).set_total(total);
+        }
+    });
+    question
 }
 
 /// Property names to ask for, each once, in a fixed order.

@@ -151,11 +151,10 @@ async fn list(work: &Work, mailboxes: &[Governed], resumed: bool) -> Result<Vec<
         return Ok(Vec::new());
     }
     let mut unseen = Vec::new();
-    for mailbox in mailboxes {
-        if !listing.seen.contains(&mailbox.reference.key)
-            && !(resumed && seen_before(work, &mailbox.reference.key).await?)
-        {
-            let Governed { reference, texts } = mailbox;
+    for Governed { reference, texts } in mailboxes {
+        let seen =
+            listing.seen.contains(&reference.key) || (resumed && seen_before(work, &reference.key).await?);
+        if !seen {
             unseen.push(Governed { reference: reference.clone(), texts: texts.clone() });
         }
     }

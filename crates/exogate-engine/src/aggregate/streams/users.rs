@@ -9,7 +9,7 @@ use exogate_store::Batch;
 use super::super::error::StreamError;
 use super::super::sweep::{Fetch, Listing, sweep};
 use super::super::work::Work;
-use super::select;
+use super::{expect, select};
 use crate::read::attributes::{AttributeReader, Misfits};
 use crate::read::users;
 
@@ -45,5 +45,7 @@ pub(super) async fn read(work: &Work) -> Result<(), StreamError> {
         let (graph, query) = (graph.clone(), query.clone());
         Box::pin(async move { graph.list_page(&query, at.as_ref()).await })
     });
-    sweep(work, &fetch, &mut Users { reader, misfits: Misfits::default() }).await
+    let mut users = Users { reader, misfits: Misfits::default() };
+    let _watched = expect(work, "users");
+    sweep(work, &fetch, &mut users).await
 }
