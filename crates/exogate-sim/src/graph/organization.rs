@@ -220,8 +220,7 @@ fn organization(state: &State) -> Value {
     json!({
         "id": tenant.id, "deletedDateTime": null, "businessPhones": [], "city": null, "country": null,
         "countryLetterCode": tenant.country, "createdDateTime": tenant.created.graph(),
-        "defaultUsageLocation": null, "displayName": tenant.display_name,
-        "isMultipleDataLocationsForServicesEnabled": null, "marketingNotificationEmails": [],
+        "defaultUsageLocation": null, "displayName": tenant.display_name, "marketingNotificationEmails": [],
         "onPremisesLastSyncDateTime": null, "onPremisesSyncEnabled": null, "partnerTenantType": null,
         "postalCode": null, "preferredLanguage": "en", "securityComplianceNotificationMails": [],
         "securityComplianceNotificationPhones": [], "state": null, "street": null,

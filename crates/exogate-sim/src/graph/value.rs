@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::json::{push_id, push_members, push_text, push_texts};
-use super::schema::{Field, Kind, Property};
+use super::schema::{Field, Kind, Property, REQUIRED};
 use crate::clock::Time;
 use crate::state::{AttrValue, DirSync, GroupKind, Object, RecipientTypeDetails, Tenant, Text, UserType};
 
@@ -93,7 +93,10 @@ pub fn value<'a>(source: &Source<'a>, object: &'a Object, property: &Property) -
             attribute(object.extra().and_then(|extra| extra.directory.get(name)), property.kind)
         }
         Field::Stored => {
-            attribute(object.extra().and_then(|extra| extra.graph.get(property.name)), property.kind)
+            match attribute(object.extra().and_then(|extra| extra.graph.get(property.name)), property.kind) {
+                Value::Null if property.has(REQUIRED) => unset(property.kind),
+                value => value,
+            }
         }
         _ => {
             if object.user().is_some() {
@@ -104,6 +107,15 @@ pub fn value<'a>(source: &Source<'a>, object: &'a Object, property: &Property) -
                 contact_value(object, property.field)
             }
         }
+    }
+}
+
+/// What the service shows for a value that is never null and was never set.
+fn unset(kind: Kind) -> Value<'static> {
+    match kind {
+        Kind::Int => Value::Int(5),
+        Kind::Time => Value::Text("0001-01-01T00:00:00Z"),
+        _ => Value::Null,
     }
 }
 

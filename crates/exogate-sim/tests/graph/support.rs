@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 pub const SECRET: &str = "ab8~Q+x";
 
-/// Virtual time of every test: 2026-11-23T03:40:12Z.
-pub const NOW: i64 = 1_795_405_212;
+/// Virtual time of every test: 2026-11-24T03:40:12Z.
+pub const NOW: i64 = 1_795_491_612;
 
 pub struct Tenant {
     pub world: Arc<World>,
@@ -203,6 +203,35 @@ impl Tenant {
             idx = idx.next();
         }
         panic!("the tenant has no such object");
+    }
+
+    /// A cloud user who holds no directory role and sits in some group that does not compute its members.
+    pub fn plain_user(&self) -> Uuid {
+        let (admins, grouped): (Vec<Idx>, Vec<Uuid>) = {
+            let state = self.world.state();
+            let admins = state.directory_roles.iter().flat_map(|role| role.members.iter().copied()).collect();
+            let mut grouped = Vec::new();
+            let mut idx = Idx::FIRST;
+            while idx < state.end() {
+                if !state.member_of(idx).is_empty() {
+                    grouped.extend(state.get(idx).map(|object| object.id));
+                }
+                idx = idx.next();
+            }
+            (admins, grouped)
+        };
+        let admins: Vec<Uuid> = {
+            let state = self.world.state();
+            admins.into_iter().filter_map(|idx| state.get(idx)).map(|object| object.id).collect()
+        };
+        self.find(|object| {
+            object.user().is_some_and(|user| user.account_enabled)
+                && !object.is_dir_synced()
+                && object.display_name.as_ref() != "Mark Taylor"
+                && !admins.contains(&object.id)
+                && grouped.contains(&object.id)
+        })
+        .1
     }
 
     pub fn upn(&self, upn: &str) -> Uuid {

@@ -13,7 +13,7 @@ use super::super::schema::{Field, Type};
 use super::sweep::{members, push_all, push_manager};
 use super::{Page, Place, Shape};
 use crate::state::change::Fields;
-use crate::state::{ChangeKind, Idx, Object, State, View};
+use crate::state::{ChangeKind, Idx, Object, ObjectKind, State, View};
 
 /// What happened to one object over the round.
 #[derive(Default)]
@@ -24,6 +24,8 @@ struct Touched {
     members: BTreeSet<Idx>,
     owners: BTreeSet<Idx>,
     purged: Option<Uuid>,
+    /// It came, went or came back.
+    life: bool,
     /// Something that this kind of delta tells at all.
     told: bool,
 }
@@ -76,17 +78,20 @@ fn collect(scene: &Scene<'_>, state: &State, shape: &Shape, place: &Place) -> BT
         match &change.kind {
             ChangeKind::Created | ChangeKind::Restored => {
                 entry.whole = true;
+                entry.life = true;
                 entry.told = true;
             }
             ChangeKind::Updated(fields) => {
-                if fields.concern_graph() {
-                    entry.fields.push(*fields);
-                    entry.told = true;
-                }
+                entry.fields.push(*fields);
+                entry.told |= is_tracked(shape, fields);
             }
-            ChangeKind::SoftDeleted => entry.told = true,
+            ChangeKind::SoftDeleted => {
+                entry.life = true;
+                entry.told = true;
+            }
             ChangeKind::Purged(id) => {
                 entry.purged = Some(*id);
+                entry.life = true;
                 entry.told = true;
             }
             ChangeKind::MemberAdded(member) | ChangeKind::MemberRemoved(member) => {
@@ -105,9 +110,25 @@ fn collect(scene: &Scene<'_>, state: &State, shape: &Shape, place: &Place) -> BT
     touched
 }
 
+/// Whether an update touches anything of the tracked set.
+fn is_tracked(shape: &Shape, fields: &Fields) -> bool {
+    let column = |column: &Column| {
+        column.property.is_none_or(|property| property.field != Field::Id) && is_changed(column, &[*fields])
+    };
+    shape.columns.iter().any(column) || (shape.manager && fields.contains("manager"))
+}
+
 /// The type of an object, also after it is gone.
 fn kind_of(view: &View<'_>, idx: Idx) -> Type {
-    view.get(idx).map_or(Type::User, type_of)
+    match (view.get(idx), view.state.gone(idx)) {
+        (Some(object), _) => type_of(object),
+        (None, Some(gone)) => match gone.kind {
+            ObjectKind::User => Type::User,
+            ObjectKind::Group => Type::Group,
+            ObjectKind::Contact => Type::Contact,
+        },
+        (None, None) => Type::User,
+    }
 }
 
 fn concerns(view: &View<'_>, shape: &Shape, place: &Place, idx: Idx, touched: &Touched) -> bool {
@@ -115,11 +136,11 @@ fn concerns(view: &View<'_>, shape: &Shape, place: &Place, idx: Idx, touched: &T
         return false;
     }
     let object = view.get(idx);
-    let kind = match object {
-        Some(object) => type_of(object),
-        None => kind_of(view, idx),
-    };
-    if kind != shape.kind {
+    if kind_of(view, idx) != shape.kind {
+        return false;
+    }
+    // What happens to an object in the bin is nobody's business.
+    if !touched.life && object.is_none_or(|object| !object.is_live()) {
         return false;
     }
     if object
