@@ -26,7 +26,8 @@ pub(super) struct Caller {
     pub access: Access,
 }
 
-const JSON: &str =
+/// The content type of answers.
+pub(super) const JSON: &str =
     "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
 
 fn unauthorized(diagnostics: &str) -> Box<Reply> {
@@ -83,6 +84,18 @@ pub(super) fn dress(ctx: &World, req: &Request, reply: &mut Reply, units: u32) {
     set("x-exchangeversion", "Version 15.20 (Build 7587.36)");
     let state = ctx.state();
     set("x-calculatedbetarget", &format!("{}.{}", state.tenant.server, state.tenant.forest));
+}
+
+/// `https://host/adminapi/{version}/{tenant}`, as links and contexts begin.
+pub(super) fn base(ctx: &World, req: &Request) -> String {
+    let segment = |at: usize| req.path.segment(at);
+    let tenant = ctx.state().tenant.id;
+    format!(
+        "{}/{}/{}/{tenant}",
+        req.scheme_host,
+        segment(0).unwrap_or("adminapi"),
+        segment(1).unwrap_or("beta")
+    )
 }
 
 /// An error of the binder or a cmdlet.

@@ -2,6 +2,8 @@
 //!
 //! The format of a row is chosen once per answer; the envelope around the rows is the answer's business.
 
+use super::clixml;
+use super::odata::entity::{self, Shape};
 use super::page::Cursor;
 use super::render::{Projection, Row, Template};
 use super::schema::{Property, RowClass};
@@ -24,12 +26,56 @@ pub struct Window {
     pub total: Option<u64>,
 }
 
+/// How rows are written.
+#[derive(Debug, Clone, Default)]
+pub enum Format {
+    /// Properties with annotations.
+    #[default]
+    Json,
+    /// PowerShell's serialized objects.
+    Clixml,
+    /// Entities of a set.
+    Entity(Shape),
+}
+
+#[derive(Debug)]
+enum Layout {
+    Json(Template),
+    Clixml(clixml::Layout),
+    Entity(entity::Layout),
+}
+
+impl Layout {
+    fn compile(
+        format: &Format,
+        class: RowClass,
+        projection: &Projection,
+        varies: fn(&Property) -> bool,
+    ) -> Self {
+        match format {
+            Format::Json => Self::Json(Template::compile(class, projection, varies)),
+            Format::Clixml => Self::Clixml(clixml::Layout::compile(class, projection)),
+            Format::Entity(shape) => Self::Entity(entity::Layout::compile(class, projection, shape)),
+        }
+    }
+
+    fn write<R: Row + ?Sized>(&self, row: &R, out: &mut Vec<u8>) {
+        match self {
+            Self::Json(template) => template.write(row, out),
+            Self::Clixml(layout) => layout.write(row, out),
+            Self::Entity(layout) => layout.write(row, out),
+        }
+    }
+}
+
 /// A page under construction.
 #[derive(Debug)]
 pub struct Page {
     window: Window,
     projection: Projection,
-    template: Option<(RowClass, Template)>,
+    /// How rows are written; settled before the first one.
+    pub format: Format,
+    layout: Option<(RowClass, Layout)>,
     /// The rows, joined by commas.
     pub rows: Vec<u8>,
     /// How many there are.
@@ -47,7 +93,8 @@ impl Page {
         Self {
             window,
             projection,
-            template: None,
+            format: Format::default(),
+            layout: None,
             rows: Vec::new(),
             count: 0,
             next: None,
@@ -90,14 +137,14 @@ impl Page {
             }
             return false;
         }
-        if !self.template.as_ref().is_some_and(|(known, _)| *known == class) {
-            self.template = Some((class, Template::compile(class, &self.projection, varies)));
+        if !self.layout.as_ref().is_some_and(|(known, _)| *known == class) {
+            self.layout = Some((class, Layout::compile(&self.format, class, &self.projection, varies)));
         }
         if self.count > 0 {
             self.rows.push(b',');
         }
-        if let Some((_, template)) = &self.template {
-            template.write(row, &mut self.rows);
+        if let Some((_, layout)) = &self.layout {
+            layout.write(row, &mut self.rows);
         }
         self.count += 1;
         if self.count == SAMPLE && self.window.page > SAMPLE {

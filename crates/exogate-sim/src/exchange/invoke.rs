@@ -8,7 +8,7 @@ use crate::world::World;
 use super::answer::{self, Caller, Envelope};
 use super::bind::{Bound, bind};
 use super::catalogue::catalogue;
-use super::emit::{Page, Window};
+use super::emit::{Format, Page, Window};
 use super::error::{Condition, ExchangeError};
 use super::knobs::ExchangeKnobs;
 use super::page::{Binding, Cursor};
@@ -119,6 +119,9 @@ fn answered(
     };
     let projection = Projection::new(req.query.get("$select"), knobs.lean);
     let mut page = Page::new(window, projection);
+    if req.header("x-responseformat").is_some_and(|format| format.eq_ignore_ascii_case("clixml")) {
+        page.format = Format::Clixml;
+    }
     if bound.cmdlet.writes() {
         if wants_confirmation(bound, knobs) {
             return Ok(envelope.confirmation(&confirmation_text(bound)));
@@ -156,7 +159,7 @@ fn confirmation_text(bound: &Bound) -> String {
 }
 
 /// `Prefer: odata.maxpagesize=N`.
-fn page_size(req: &Request) -> Option<u64> {
+pub(super) fn page_size(req: &Request) -> Option<u64> {
     let values = req.headers.get_all("prefer");
     let mut parts =
         values.iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split([';', ',']));

@@ -8,11 +8,14 @@ pub mod audit;
 mod batch;
 pub mod bind;
 pub mod catalogue;
+pub mod clixml;
 pub mod emit;
 pub mod error;
 pub mod identity;
 mod invoke;
 mod knobs;
+pub mod module;
+pub mod odata;
 pub mod opath;
 pub mod page;
 pub mod rbac;
@@ -61,6 +64,13 @@ pub(crate) fn dispatch(ctx: &World, req: &Request) -> Reply {
     }
     if is(1, "v2.0") && req.path.segments.len() == 4 {
         return invoke::endpoint(ctx, req, &caller);
+    }
+    if let Some(resource) = odata::path::Resource::of(&req.path.raw)
+        && (is(1, "v1.0") || is(1, "beta"))
+        && let Some(reply) = module::respond(ctx, req, &caller, &resource)
+            .or_else(|| odata::respond(ctx, req, &caller, &resource))
+    {
+        return reply;
     }
     Reply::status(StatusCode::NOT_FOUND)
 }

@@ -41,7 +41,8 @@ impl Projection {
         Self { select, lean, switches: Vec::new() }
     }
 
-    fn wants(&self, property: &Property) -> bool {
+    /// Whether the property is written.
+    pub(super) fn wants(&self, property: &Property) -> bool {
         let selected = self
             .select
             .as_ref()

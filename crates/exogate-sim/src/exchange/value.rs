@@ -46,6 +46,20 @@ impl<'a> Value<'a> {
         text.map_or(Self::Null, Self::text)
     }
 
+    /// A default of the property table.
+    #[must_use]
+    pub fn of_default(default: &'a serde_json::Value) -> Self {
+        match default {
+            serde_json::Value::Bool(value) => Self::Bool(*value),
+            serde_json::Value::Number(number) => number.as_i64().map_or(Self::Null, Self::Int),
+            serde_json::Value::String(text) => Self::text(text),
+            serde_json::Value::Array(list) => {
+                Self::List(list.iter().filter_map(|item| item.as_str().map(Cow::Borrowed)).collect())
+            }
+            _ => Self::Null,
+        }
+    }
+
     /// Whether a filter would call it `$null`.
     #[must_use]
     pub fn is_null(&self) -> bool {

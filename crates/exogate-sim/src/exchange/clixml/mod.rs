@@ -18,7 +18,9 @@ pub fn type_name(class: RowClass) -> &'static str {
     match class {
         RowClass::Mailbox => "Microsoft.Exchange.Data.Directory.Management.Mailbox",
         RowClass::CasMailbox => "Microsoft.Exchange.Data.Directory.Management.CASMailbox",
-        RowClass::MailboxStatistics => "Microsoft.Exchange.Management.MapiTasks.Presentation.MailboxStatistics",
+        RowClass::MailboxStatistics => {
+            "Microsoft.Exchange.Management.MapiTasks.Presentation.MailboxStatistics"
+        }
         RowClass::User => "Microsoft.Exchange.Data.Directory.Management.User",
         RowClass::DistributionGroup => "Microsoft.Exchange.Data.Directory.Management.DistributionGroup",
         RowClass::UnifiedGroup => "Microsoft.Exchange.Data.Directory.Management.UnifiedGroup",
@@ -31,10 +33,14 @@ pub fn type_name(class: RowClass) -> &'static str {
         RowClass::Group => "Microsoft.Exchange.Data.Directory.Management.WindowsGroup",
         RowClass::AutoReply => "Microsoft.Exchange.Data.Storage.Management.MailboxAutoReplyConfiguration",
         RowClass::Regional => "Microsoft.Exchange.Data.Storage.Management.MailboxRegionalConfiguration",
-        RowClass::MailboxPermission => "Microsoft.Exchange.Management.RecipientTasks.MailboxAcePresentationObject",
+        RowClass::MailboxPermission => {
+            "Microsoft.Exchange.Management.RecipientTasks.MailboxAcePresentationObject"
+        }
         RowClass::MailboxOwner => "Microsoft.Exchange.Management.RecipientTasks.OwnerPresentationObject",
         RowClass::RecipientPermission => "Microsoft.Exchange.Management.RecipientTasks.RecipientPermission",
-        RowClass::MailboxFolderPermission => "Microsoft.Exchange.Management.StoreTasks.MailboxFolderPermission",
+        RowClass::MailboxFolderPermission => {
+            "Microsoft.Exchange.Management.StoreTasks.MailboxFolderPermission"
+        }
         RowClass::AcceptedDomain => "Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomain",
         RowClass::OrganizationConfig => {
             "Microsoft.Exchange.Data.Directory.SystemConfiguration.OrganizationConfig"
@@ -43,7 +49,9 @@ pub fn type_name(class: RowClass) -> &'static str {
         RowClass::RoleAssignmentPolicy => {
             "Microsoft.Exchange.Data.Directory.SystemConfiguration.RoleAssignmentPolicy"
         }
-        RowClass::OwaMailboxPolicy => "Microsoft.Exchange.Data.Directory.SystemConfiguration.OwaMailboxPolicy",
+        RowClass::OwaMailboxPolicy => {
+            "Microsoft.Exchange.Data.Directory.SystemConfiguration.OwaMailboxPolicy"
+        }
         RowClass::AuditLog => "Microsoft.Exchange.Data.ApplicationLogic.UnifiedAuditLogEvent",
     }
 }
@@ -107,9 +115,13 @@ fn element(xml: &mut String, property: &Property, value: &Value<'_>, objects: &m
     match (value, property.wire) {
         (Value::List(list), _) => collection(xml, name, list, objects),
         (Value::Null, WireType::List) => collection(xml, name, &[], objects),
-        (Value::Text(text), WireType::List) => collection(xml, name, &[std::borrow::Cow::Borrowed(&**text)], objects),
+        (Value::Text(text), WireType::List) => {
+            collection(xml, name, &[std::borrow::Cow::Borrowed(&**text)], objects)
+        }
         (Value::Null, _) => simple(xml, "Nil", name, None),
-        (Value::Bool(value), WireType::Text) => simple(xml, "S", name, Some(if *value { "True" } else { "False" })),
+        (Value::Bool(value), WireType::Text) => {
+            simple(xml, "S", name, Some(if *value { "True" } else { "False" }))
+        }
         (Value::Bool(value), _) => simple(xml, "B", name, Some(if *value { "true" } else { "false" })),
         (Value::Int(number), wire) => {
             let kind = match wire {
@@ -222,9 +234,6 @@ mod tests {
 
     #[test]
     fn texts_are_escaped_for_xml_and_for_powershell() {
-        assert!(
-            xml("Identity")
-                .contains("<S N=\"Identity\">a&lt;b&gt;&amp;\"c\"_x000A__x005F_x0041_</S>")
-        );
+        assert!(xml("Identity").contains("<S N=\"Identity\">a&lt;b&gt;&amp;\"c\"_x000A__x005F_x0041_</S>"));
     }
 }

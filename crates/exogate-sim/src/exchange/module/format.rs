@@ -6,7 +6,10 @@ use crate::exchange::schema::RowClass;
 /// Columns per kind of row; the rest is shown as lists, PowerShell's own default.
 const TABLES: [(RowClass, &[&str]); 17] = [
     (RowClass::Mailbox, &["Name", "Alias", "Database", "ProhibitSendQuota", "ExternalDirectoryObjectId"]),
-    (RowClass::CasMailbox, &["Name", "ActiveSyncEnabled", "OWAEnabled", "PopEnabled", "ImapEnabled", "MapiEnabled"]),
+    (
+        RowClass::CasMailbox,
+        &["Name", "ActiveSyncEnabled", "OWAEnabled", "PopEnabled", "ImapEnabled", "MapiEnabled"],
+    ),
     (RowClass::MailboxStatistics, &["DisplayName", "ItemCount", "StorageLimitStatus", "LastLogonTime"]),
     (RowClass::User, &["Name", "RecipientType"]),
     (RowClass::DistributionGroup, &["Name", "DisplayName", "GroupType", "PrimarySmtpAddress"]),
@@ -30,7 +33,8 @@ const TABLES: [(RowClass, &[&str]); 17] = [
 /// The format file.
 #[must_use]
 pub fn format_file() -> String {
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<Configuration>\n  <ViewDefinitions>\n");
+    let mut out =
+        String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<Configuration>\n  <ViewDefinitions>\n");
     for (class, columns) in TABLES {
         let name = type_name(class);
         let headers = "<TableColumnHeader />".repeat(columns.len());

@@ -22,10 +22,8 @@ use super::odata::path::Resource;
 pub(super) fn respond(ctx: &World, req: &Request, caller: &Caller, resource: &Resource) -> Option<Reply> {
     let [first] = resource.steps.as_slice() else { return None };
     let lower = first.name.to_ascii_lowercase();
-    let known = matches!(
-        lower.as_str(),
-        "exomodulefile" | "exobanner" | "exohelpfile" | "basicinfo" | "cmdletinfo"
-    );
+    let known =
+        matches!(lower.as_str(), "exomodulefile" | "exobanner" | "exohelpfile" | "basicinfo" | "cmdletinfo");
     if !known {
         return None;
     }

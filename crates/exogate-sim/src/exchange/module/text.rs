@@ -56,8 +56,11 @@ pub fn declared<'a>(cmdlet: &'a CmdletSpec, hidden: &[&str]) -> Vec<(&'a str, &'
 fn function(out: &mut String, cmdlet: &CmdletSpec, hidden: &[&str]) {
     let sets: Vec<&SetSpec> = cmdlet.sets.iter().filter(|set| set.usable).collect();
     let confirms = cmdlet.parameters.contains_key("Confirm");
-    let impact =
-        if cmdlet.name.starts_with("Remove-") || ASKING.contains(&cmdlet.name.as_str()) { "High" } else { "Medium" };
+    let impact = if cmdlet.name.starts_with("Remove-") || ASKING.contains(&cmdlet.name.as_str()) {
+        "High"
+    } else {
+        "Medium"
+    };
     // Writing to a String cannot fail.
     let _ = write!(out, "function {}\n{{\n    [CmdletBinding(PositionalBinding = $false", cmdlet.name);
     if let Some(set) = default_set(&sets) {
@@ -133,8 +136,8 @@ fn parameter(out: &mut String, name: &str, spec: &ParameterSpec, sets: &[&SetSpe
 #[must_use]
 pub fn type_name(spec: &ParameterSpec) -> &'static str {
     if spec.multi {
-        let changeable =
-            spec.add_remove || matches!(spec.type_name.as_str(), "MultiValuedProperty" | "ProxyAddressCollection");
+        let changeable = spec.add_remove
+            || matches!(spec.type_name.as_str(), "MultiValuedProperty" | "ProxyAddressCollection");
         return match spec.kind {
             Kind::Enum | Kind::String if !changeable => "System.String[]",
             _ => "System.Object",

@@ -33,8 +33,18 @@ pub struct Shape {
 }
 
 /// Characters that a key in a link cannot hold as they are.
-const KEY: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'/').add(b'\\').add(b'?').add(b'<').add(b'>').add(b'=').add(b'+');
+const KEY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'\\')
+    .add(b'?')
+    .add(b'<')
+    .add(b'>')
+    .add(b'=')
+    .add(b'+');
 
 /// `('key')` for a link.
 #[must_use]
@@ -51,7 +61,11 @@ pub fn decoded(text: &str) -> String {
         _ => text.to_owned(),
     };
     let plain = padded.replace('-', "+").replace('_', "/");
-    STANDARD.decode(plain).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| text.to_owned())
+    STANDARD
+        .decode(plain)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_else(|| text.to_owned())
 }
 
 #[derive(Debug)]
@@ -97,7 +111,8 @@ impl Layout {
         write_string(out, &key);
         for column in &self.columns {
             out.extend_from_slice(&column.head);
-            let value = row.cell(column.property).unwrap_or_else(|| Value::of_default(&column.property.default));
+            let value =
+                row.cell(column.property).unwrap_or_else(|| Value::of_default(&column.property.default));
             write_edm(out, &value, column.edm, column.property.wire);
         }
         out.push(b'}');
@@ -129,7 +144,9 @@ fn links(out: &mut Vec<u8>, shape: &Shape, key: &str) {
     write_string(out, &place);
     out.push(b',');
     if shape.level == Level::Full {
-        for (name, _, _) in model().entities.get(shape.set).map_or(&[][..], |entity| entity.navigation.as_slice()) {
+        for (name, _, _) in
+            model().entities.get(shape.set).map_or(&[][..], |entity| entity.navigation.as_slice())
+        {
             out.extend_from_slice(format!("\"{name}@odata.associationLink\":").as_bytes());
             write_string(out, &format!("{}/{place}/{name}/$ref", shape.base));
             out.extend_from_slice(format!(",\"{name}@odata.navigationLink\":").as_bytes());
@@ -249,7 +266,10 @@ mod tests {
             write_edm(&mut out, &value, &edm, wire);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(write(Value::text("1.2 GB (1,288,490,188 bytes)"), EdmType::Int64, WireType::Text), "1288490188");
+        assert_eq!(
+            write(Value::text("1.2 GB (1,288,490,188 bytes)"), EdmType::Int64, WireType::Text),
+            "1288490188"
+        );
         assert_eq!(write(Value::text("Unlimited"), EdmType::Int64, WireType::Text), "null");
         assert_eq!(write(Value::Bool(true), EdmType::Text, WireType::Bool), "\"True\"");
         assert_eq!(write(Value::text("x"), EdmType::Texts, WireType::Text), "[\"x\"]");
@@ -263,9 +283,11 @@ mod tests {
 
     #[test]
     fn the_model_names_every_key_and_knows_its_rows() {
-        for (set, class) in
-            [("Mailbox", RowClass::Mailbox), ("Recipient", RowClass::Recipient), ("CasMailbox", RowClass::CasMailbox)]
-        {
+        for (set, class) in [
+            ("Mailbox", RowClass::Mailbox),
+            ("Recipient", RowClass::Recipient),
+            ("CasMailbox", RowClass::CasMailbox),
+        ] {
             let entity = &model().entities[set];
             assert_eq!(entity.key, "ObjectKey");
             for (name, edm) in &entity.properties {

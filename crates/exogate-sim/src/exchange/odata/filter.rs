@@ -69,7 +69,8 @@ impl<'a> Parser<'a> {
     fn name(&mut self) -> Option<&'a str> {
         self.blank();
         let rest = self.rest();
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
         let name = &rest[..end];
         self.at += end;
         (!name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())).then_some(name)
@@ -110,7 +111,8 @@ impl<'a> Parser<'a> {
             return self.take(")").then_some(());
         }
         let name = self.name()?;
-        let function = ["startswith", "endswith", "contains"].iter().find(|known| known.eq_ignore_ascii_case(name));
+        let function =
+            ["startswith", "endswith", "contains"].iter().find(|known| known.eq_ignore_ascii_case(name));
         if let Some(function) = function
             && self.take("(")
         {
@@ -226,7 +228,10 @@ mod tests {
         for (given, made) in [
             ("RecipientType eq 'UserMailbox'", "(RecipientType -eq 'UserMailbox')"),
             ("DisplayName eq 'O''Neill'", "(DisplayName -eq 'O''Neill')"),
-            ("startswith(DisplayName,'a') and not endswith(Alias, 'b')", "(DisplayName -like 'a*') -and -not ((Alias -like '*b'))"),
+            (
+                "startswith(DisplayName,'a') and not endswith(Alias, 'b')",
+                "(DisplayName -like 'a*') -and -not ((Alias -like '*b'))",
+            ),
             ("contains(Name,'x') eq false", "(Name -notlike '*x*')"),
             ("(A eq null or B ne true) and C gt 5", "((A -eq $null) -or (B -ne $true)) -and (C -gt '5')"),
             ("EmailAddresses/any(x: x eq 'smtp:a@b')", "(EmailAddresses -eq 'smtp:a@b')"),
@@ -239,7 +244,9 @@ mod tests {
 
     #[test]
     fn bad_filters_are_refused() {
-        for text in ["", "A", "A eq", "A eq 'x", "A like 'x'", "(A eq 1", "A eq 1)", "startswith(A)", "1 eq 1"] {
+        for text in
+            ["", "A", "A eq", "A eq 'x", "A like 'x'", "(A eq 1", "A eq 1)", "startswith(A)", "1 eq 1"]
+        {
             assert!(to_opath(text).is_err(), "{text}");
         }
         assert!(to_opath(&"(".repeat(10_000)).is_err());

@@ -37,8 +37,11 @@ impl Resource {
         }
         let raw = rest.trim_matches('/');
         let decoded = percent_decode_str(raw).decode_utf8_lossy();
-        let steps: Option<Vec<Step>> =
-            split_outside_quotes(&decoded, '/').into_iter().filter(|part| !part.is_empty()).map(step).collect();
+        let steps: Option<Vec<Step>> = split_outside_quotes(&decoded, '/')
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .map(step)
+            .collect();
         Some(Self { raw: raw.to_owned(), steps: steps? }).filter(|resource| !resource.steps.is_empty())
     }
 }
@@ -47,7 +50,10 @@ impl Step {
     /// The argument of that name, in any casing.
     #[must_use]
     pub fn argument(&self, name: &str) -> Option<&str> {
-        self.arguments.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.arguments
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// Whether it is called so, in any casing.
@@ -85,9 +91,13 @@ fn step(text: &str) -> Option<Step> {
     for part in split_outside_quotes(inner, ',') {
         match named(part) {
             Some((name, value)) => step.arguments.push((name.to_owned(), literal(value))),
-            None if step.key.is_none() => step.key = Some(literal(part)),
+            None if step.key.is_none() && step.arguments.is_empty() => step.key = Some(literal(part)),
             // Lists such as `accessRights=["SendAs","x"]` were cut at their commas.
-            None => step.arguments.last_mut()?.1.push_str(part),
+            None => {
+                let list = &mut step.arguments.last_mut()?.1;
+                list.push(',');
+                list.push_str(part);
+            }
         }
     }
     if step.key.is_none() && step.arguments.len() == 1 && !step.name.contains('.') {
@@ -150,7 +160,8 @@ mod tests {
         );
         assert_eq!(found[1].argument("trustee"), Some("Yg=="));
         assert_eq!(found[1].argument("accessRights"), Some("[\"SendAs\"]"));
-        let found = steps("/adminapi/beta/t/Mailbox('YQ==')/MobileDevice/Exchange.GetMobileDeviceStatistics()/");
+        let found =
+            steps("/adminapi/beta/t/Mailbox('YQ==')/MobileDevice/Exchange.GetMobileDeviceStatistics()/");
         assert_eq!(found.len(), 3);
         assert!(found[2].called && found[2].key.is_none());
     }

@@ -107,7 +107,8 @@ pub struct Model {
 }
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("types.json")).expect("the model is part of the program and checked by a test")
+    serde_json::from_str(include_str!("types.json"))
+        .expect("the model is part of the program and checked by a test")
 });
 
 /// The model.
