@@ -36,3 +36,4 @@ pub use run::{
 };
 pub use source::SourceStore;
 pub use store::Store;
+pub use write::provisioned::{AttributesOf, Provisioned};

@@ -18,8 +18,9 @@ use crate::rows::{
 };
 use crate::run::{RunHandle, RunRecord, RunRequest, record};
 use crate::store::Store;
-use crate::write::batch::last_cursor;
 use crate::write::ids;
+use crate::write::provisioned::Provisioned;
+use crate::write::{self, batch::last_cursor};
 
 /// The state of one source. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -176,6 +177,17 @@ impl SourceStore {
     pub async fn nearest(&self, kind: ObjectKind, text: &str) -> Result<Option<String>, StoreError> {
         let text = text.to_owned();
         self.read(move |connection, source| names::nearest(connection, source, kind, &text)).await
+    }
+
+    /// Stores what exogate itself changed, and puts it into the feed of changes.
+    pub async fn provisioned(&self, changes: Vec<Provisioned>) -> Result<(), StoreError> {
+        let source = self.number;
+        self.store
+            .write(move |writer| {
+                writer
+                    .transact(|transaction, now| write::provisioned::put(transaction, source, &changes, now))
+            })
+            .await
     }
 
     /// How much is stored.

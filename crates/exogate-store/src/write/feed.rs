@@ -33,9 +33,13 @@ pub(crate) fn add(
             codec::object_number(object),
             id,
             name,
-            learnt()?,
+            codec::to_json("how a change was learnt", &context.learnt)?,
             codec::to_json("a change", happened)?,
         ))?;
+    if context.learnt != Learnt::Full {
+        // Not of the run's making.
+        return Ok(());
+    }
     connection
         .prepare_cached("UPDATE runs SET changes = changes + 1 WHERE run = ?1")?
         .execute([context.run])?;

@@ -43,7 +43,7 @@ pub(crate) fn put_row(connection: &Connection, context: &Context, row: &GrantRow
     put_one(connection, context, mailbox, row.facet, &row.right, &row.trustee, (row.deny, row.inherited))
 }
 
-fn put_one(
+pub(crate) fn put_one(
     connection: &Connection,
     context: &Context,
     mailbox: i64,

@@ -34,7 +34,7 @@ pub(crate) fn put(
     Ok(())
 }
 
-fn put_one(
+pub(crate) fn put_one(
     connection: &Connection,
     context: &Context,
     (group, role, member): (i64, i64, i64),

@@ -8,11 +8,13 @@ pub(crate) mod labels;
 pub(crate) mod memberships;
 pub(crate) mod object;
 pub(crate) mod objects;
+pub(crate) mod provisioned;
 pub(crate) mod settle;
 pub(crate) mod settle_grants;
 
 use std::collections::HashMap;
 
+use exogate_model::change::Learnt;
 use rusqlite::Connection;
 
 use crate::batch::{BatchOutcome, Coverage};
@@ -28,6 +30,8 @@ pub(crate) struct Context {
     /// Options or schema differ from the last complete run: attributes that appear or vanish say
     /// nothing about the tenant.
     pub(crate) schema_changed: bool,
+    /// How what is written was learnt.
+    pub(crate) learnt: Learnt,
     /// Up to which run the changes of each part are in the feed.
     settled: HashMap<&'static str, i64>,
 }
@@ -60,7 +64,7 @@ impl Context {
                 settled.insert(name, row.get(0)?);
             }
         }
-        Ok(Self { source, run, now, schema_changed, settled })
+        Ok(Self { source, run, now, schema_changed, learnt: Learnt::Full, settled })
     }
 
     /// Up to which run the changes of this part are in the feed; `None` before its baseline.
