@@ -127,7 +127,7 @@ pub fn command() -> clap::Command {
     }
     text.push('\n');
     text.push_str(FIRST_STEPS);
-    text.push_str("\n{options}\n\nExit codes:\n");
+    text.push_str("\nGlobal options:\n{options}\n\nExit codes:\n");
     for exit in Exit::ALL {
         text.push_str(&format!("  {:<5}{}\n", exit.code(), exit.meaning()));
     }

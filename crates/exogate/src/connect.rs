@@ -4,9 +4,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use exogate_engine::view::ViewError;
 use exogate_engine::{SourceContext, Tenant};
+use exogate_microsoft::TenantSettings;
 use exogate_microsoft::caller::{CallEvent, CallObserver, CallStep, Caller};
 use exogate_microsoft::error::{ErrorKind, WireError};
 use exogate_store::{SourceStore, Store, StoreError};
@@ -18,8 +20,20 @@ use crate::failure::Failure;
 
 /// The tenant of a source, ready to be called. Sends nothing yet.
 pub fn tenant(source: &Source, environment: &Environment) -> Result<Tenant, Failure> {
-    let settings = tenant::require(source, environment)?;
-    let caller = Caller::connect(&settings, Arc::clone(&environment.clock))
+    connect(source, &tenant::require(source, environment)?, environment)
+}
+
+/// The same for somebody who waits for the answer: a fault is told soon instead of being waited out.
+pub fn impatient_tenant(source: &Source, environment: &Environment) -> Result<Tenant, Failure> {
+    let mut settings = tenant::require(source, environment)?;
+    settings.retry.attempts = settings.retry.attempts.min(2);
+    settings.retry.budget = settings.retry.budget.min(Duration::from_secs(60));
+    settings.timeouts.answer = settings.timeouts.answer.min(Duration::from_secs(60));
+    connect(source, &settings, environment)
+}
+
+fn connect(source: &Source, settings: &TenantSettings, environment: &Environment) -> Result<Tenant, Failure> {
+    let caller = Caller::connect(settings, Arc::clone(&environment.clock))
         .map_err(|error| Failure::new(Exit::Usage, error).context(format!("source {:?}", source.name)))?
         .observed_by(Arc::new(CallLog));
     Ok(Tenant::new(caller, source.options.manage_exchange_online))

@@ -46,14 +46,14 @@ impl Console {
         self.stdout_terminal
     }
 
-    /// Whether a progress display is welcome.
+    /// Whether a progress display is welcome; log lines would tear it apart.
     pub fn shows_progress(&self) -> bool {
-        self.stderr_terminal && !self.quiet
+        self.stderr_terminal && !self.quiet && self.verbose == 0
     }
 
     /// Whether progress is told in lines instead.
     pub fn tells_progress(&self) -> bool {
-        !self.stderr_terminal && self.verbose > 0
+        self.verbose > 0
     }
 
     /// Whether colour is welcome on standard error.

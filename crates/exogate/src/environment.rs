@@ -55,6 +55,7 @@ impl Environment {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is where time is handed in from")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

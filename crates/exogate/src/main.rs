@@ -56,7 +56,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, environment: Environment, console: Console) -> failure::Outcome {
     let app = commands::App { global: cli.global, environment, console, interrupts: Interrupts::default() };
-    commands::run(cli.command, app)
+    commands::run(cli.command, &app)
 }
 
 fn surroundings() -> Result<Environment, Failure> {

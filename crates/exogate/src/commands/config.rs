@@ -26,7 +26,7 @@ enum Action {
 }
 
 /// Runs the command.
-pub fn run(args: Args, app: &App) -> Outcome {
+pub fn run(args: &Args, app: &App) -> Outcome {
     let Action::Check = args.action;
     let reading = config::read(app.global.config.as_deref(), &app.environment)?;
     let unready: Vec<String> = reading.config.iter().flat_map(|config| unready(config, app)).collect();

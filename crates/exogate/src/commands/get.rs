@@ -1,10 +1,13 @@
 //! `exogate get`: one account, group or mailbox, whole.
 
+use std::collections::HashMap;
+
 use clap::ValueEnum;
 use exogate_engine::view::{Mailbox, View};
-use exogate_model::account::{Account, Attributes, SHARED_MAILBOX};
+use exogate_model::account::{Account, Attributes, GROUPS, SHARED_MAILBOX};
 use exogate_model::group::{Group, Member};
 use exogate_model::value::AttributeValue;
+use exogate_store::ObjectName;
 use serde_json::{Value, json};
 
 use super::App;
@@ -48,11 +51,14 @@ pub fn run(args: &Args, app: &App) -> Outcome {
         Ok(match args.what {
             What::Account => {
                 let account = view.account(id).await.map_err(connect::from_view)?;
-                (account_text(&account), to_json(&account)?)
+                let names = names(&view, group_ids(&account)).await?;
+                (account_text(&account, &names), to_json(&account)?)
             }
             What::Group => {
                 let group = view.group(id).await.map_err(connect::from_view)?;
-                (group_text(&group), to_json(&group)?)
+                let ids = group.members.iter().chain(&group.owners).map(|member| member.id.clone());
+                let names = names(&view, ids.collect()).await?;
+                (group_text(&group, &names), to_json(&group)?)
             }
             What::Mailbox => {
                 let mailbox = view.mailbox(id).await.map_err(connect::from_view)?;
@@ -79,7 +85,7 @@ fn to_json(object: &impl serde::Serialize) -> Result<Value, Failure> {
 struct Sheet(Vec<(String, Vec<String>)>);
 
 impl Sheet {
-    fn one(mut self, name: &str, value: impl ToString) -> Self {
+    fn one(mut self, name: &str, value: &dyn ToString) -> Self {
         self.0.push((name.to_owned(), vec![value.to_string()]));
         self
     }
@@ -122,26 +128,53 @@ fn values(value: &AttributeValue) -> Vec<String> {
     }
 }
 
-fn account_text(account: &Account) -> String {
+type Names = HashMap<String, ObjectName>;
+
+/// What these ids are called; people read names, machines ids.
+async fn names(view: &View, ids: Vec<String>) -> Result<Names, Failure> {
+    view.store().names(ids).await.map_err(connect::from_store)
+}
+
+fn group_ids(account: &Account) -> Vec<String> {
+    account.attributes.get(GROUPS).map(values).unwrap_or_default()
+}
+
+/// `Legal (legal@contoso.com)`, and the id where there is no name.
+fn called(id: &str, names: &Names) -> String {
+    match names.get(id) {
+        Some(ObjectName { display_name, address: Some(address), .. }) => {
+            format!("{display_name} ({address})")
+        }
+        Some(name) => name.display_name.clone(),
+        None => id.to_owned(),
+    }
+}
+
+fn account_text(account: &Account, names: &Names) -> String {
     let mut attributes = account.attributes.clone();
     let rights = attributes.remove(SHARED_MAILBOX);
+    attributes.remove(GROUPS);
     Sheet::default()
         .one("id", &account.id)
         .one("name", &account.name)
-        .one("disabled", account.disabled)
+        .one("disabled", &account.disabled)
         .attributes(&attributes)
+        .many(GROUPS, group_ids(account).iter().map(|id| called(id, names)))
         .many(SHARED_MAILBOX, rights.iter().flat_map(values))
         .text()
 }
 
-fn group_text(group: &Group) -> String {
+fn group_text(group: &Group, names: &Names) -> String {
     let list = |members: &[Member]| -> Vec<String> {
-        members.iter().map(|member| format!("{} {}", member.id, member.kind.name())).collect()
+        members
+            .iter()
+            .map(|member| format!("{}  {}", called(&member.id, names), member.kind.name()))
+            .collect()
     };
     Sheet::default()
         .one("id", &group.id)
         .one("name", &group.name)
-        .one("kind", group.kind)
+        .one("kind", &group.kind)
         .attributes(&group.attributes)
         .many("owners", list(&group.owners))
         .many("members", list(&group.members))
@@ -161,7 +194,7 @@ fn mailbox_text(mailbox: &Mailbox) -> String {
         .many("label", mailbox.label.clone())
         .attributes(&mailbox.attributes)
         .many("rights", rights)
-        .one("read", super::instant(mailbox.read_at))
+        .one("read", &super::instant(mailbox.read_at))
         .text()
 }
 

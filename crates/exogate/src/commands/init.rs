@@ -17,7 +17,7 @@ use crate::output::sink::AtomicFile;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The file is written to ./exogate.toml, or where --config says, and never replaces one.
-What is not given here is left as a placeholder, which `exogate config check` then names.
+What is not given here is left as a placeholder, which `exogate config check` then names. --source names the source.
 
 Example:
   exogate init --tenant contoso.onmicrosoft.com --client-id 0b9f3d0e-6a55-4a0c-8f1c-2f6a4d9e7701")]

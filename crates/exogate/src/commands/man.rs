@@ -17,7 +17,7 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: Args, app: &App) -> Outcome {
+pub fn run(args: &Args, app: &App) -> Outcome {
     let folder = app.environment.absolute(&args.folder);
     let write = || {
         fs::create_dir_all(&folder)?;

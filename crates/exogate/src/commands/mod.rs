@@ -42,22 +42,22 @@ pub struct App {
 }
 
 /// Runs a command.
-pub fn run(command: Command, app: App) -> Outcome {
+pub fn run(command: Command, app: &App) -> Outcome {
     match command {
-        Command::Demo(args) => demo::run(&args, &app),
-        Command::Sim(args) => sim::run(args, &app),
-        Command::Init(args) => init::run(args, &app),
-        Command::Config(args) => config::run(args, &app),
-        Command::Certificate(args) => certificate::run(args, &app),
-        Command::TestConnection(args) => test_connection::run(&args, &app),
-        Command::Schema(args) => schema::run(&args, &app),
-        Command::Aggregate(args) => aggregate::run(&args, &app),
-        Command::Get(args) => get::run(&args, &app),
-        Command::Who(args) => who::run(&args, &app),
-        Command::What(args) => what::run(&args, &app),
-        Command::Runs(args) => runs::run(&args, &app),
-        Command::Completions(args) => completions::run(&args, &app),
-        Command::Man(args) => man::run(args, &app),
+        Command::Demo(args) => demo::run(&args, app),
+        Command::Sim(args) => sim::run(args, app),
+        Command::Init(args) => init::run(args, app),
+        Command::Config(args) => config::run(&args, app),
+        Command::Certificate(args) => certificate::run(args, app),
+        Command::TestConnection(args) => test_connection::run(&args, app),
+        Command::Schema(args) => schema::run(&args, app),
+        Command::Aggregate(args) => aggregate::run(&args, app),
+        Command::Get(args) => get::run(&args, app),
+        Command::Who(args) => who::run(&args, app),
+        Command::What(args) => what::run(&args, app),
+        Command::Runs(args) => runs::run(&args, app),
+        Command::Completions(args) => completions::run(&args, app),
+        Command::Man(args) => man::run(&args, app),
     }
 }
 

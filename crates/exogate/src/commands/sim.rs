@@ -145,7 +145,7 @@ pub fn run(args: Args, app: &App) -> Outcome {
     app.block_on(async {
         let served = simulated::start(options, folder, &app.environment).await?;
         let stop = app.interrupts.gracefully("stopping");
-        tell(&served.facts, &served.folder, served.sim.tenant(), app)?;
+        tell(&served.facts, &served.folder, &served.sim.tenant(), app)?;
         stop.cancelled().await;
         served.sim.shutdown().await;
         Ok(Exit::Done)
@@ -183,7 +183,7 @@ fn options(args: &Serve, app: &App) -> Result<SimOptions, Failure> {
     })
 }
 
-fn tell(facts: &Facts, folder: &Folder, tenant: exogate_sim::TenantFacts, app: &App) -> Result<(), Failure> {
+fn tell(facts: &Facts, folder: &Folder, tenant: &exogate_sim::TenantFacts, app: &App) -> Result<(), Failure> {
     if app.global.json {
         let mut stdout = app.console.stdout();
         let value = json!({

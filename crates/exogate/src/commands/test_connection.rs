@@ -24,13 +24,20 @@ pub struct Args {}
 pub fn run(_: &Args, app: &App) -> Outcome {
     let config = app.config()?;
     let source = config.source(app.global.source.as_deref())?;
-    let tenant = connect::tenant(source, &app.environment)?;
+    let tenant = connect::impatient_tenant(source, &app.environment)?;
     app.block_on(check(source, &tenant, app))?;
     Ok(Exit::Done)
 }
 
 /// Tests the connection of a source and tells each check as it is made.
 pub async fn check(source: &Source, tenant: &Tenant, app: &App) -> Result<(), Failure> {
+    app.console.note(&format!(
+        "Testing source {}: tenant {} in the {} cloud, signing in by {}",
+        source.name,
+        source.tenant,
+        source.cloud,
+        source.sign_in.method(),
+    ));
     if let Some(line) = certificate(source, app) {
         tell_certificate(&line, app)?;
     }

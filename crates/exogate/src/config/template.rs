@@ -23,6 +23,11 @@ pub fn render(known: &Known) -> String {
     let tenant = quoted(known.tenant.as_deref().unwrap_or(NIL_ID));
     let client_id = quoted(known.client_id.as_deref().unwrap_or(NIL_ID));
     let certificate = quoted(known.certificate.as_deref().unwrap_or("exogate.pfx"));
+    // Beside the PFX, where `exogate certificate create` puts it; a PEM has none.
+    let password = match known.certificate.as_deref().unwrap_or("exogate.pfx") {
+        pem if pem.to_lowercase().ends_with(".pem") => "# certificate_password = { file = \"…\" }".to_owned(),
+        pfx => format!("certificate_password = {{ file = {} }}", quoted(&format!("{pfx}.password"))),
+    };
     let cloud = quoted(&known.cloud);
     let source = &known.source;
     format!(
@@ -71,8 +76,8 @@ client_id = {client_id}
 # A .pfx, or a .pem. `exogate certificate create` makes both and tells where to upload the public half.
 certificate = {certificate}
 # The password of the .pfx, kept elsewhere: in an environment variable or in a file of its own.
+{password}
 # certificate_password = {{ env = "EXOGATE_CERTIFICATE_PASSWORD" }}
-# certificate_password = {{ file = "exogate.pfx.password" }}
 # The key, if the .pem does not hold it.
 # key = "exogate.key.pem"
 # How assertions are signed: "PS256", or "RS256" for gateways that know no PSS.

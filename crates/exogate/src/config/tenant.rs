@@ -3,6 +3,7 @@
 //! Every problem is collected, so that one look at the answer is enough. Sends nothing.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use exogate_microsoft::TenantSettings;
@@ -109,7 +110,10 @@ fn open(
     password: Option<&SecretString>,
     now: Timestamp,
 ) -> Result<ClientCertificate, String> {
-    let bytes = fs::read(certificate).map_err(|error| error.to_string())?;
+    let bytes = fs::read(certificate).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => "there is no such file; `exogate certificate create` makes one".to_owned(),
+        _ => error.to_string(),
+    })?;
     let key = key.map(fs::read).transpose().map_err(|error| format!("its key: {error}"))?;
     let opened = if bytes.windows(11).any(|window| window == b"-----BEGIN ") {
         ClientCertificate::from_pem(&bytes, key.as_deref())

@@ -87,6 +87,8 @@ first_concurrent_calls = 9
 line 1: stor: is not a known key; did you mean "store"?
 line 3: sources.contoso.tenant: "contoso" is neither a tenant id nor a domain such as "contoso.onmicrosoft.com"
 line 4: sources.contoso.clod: is not a known key; did you mean "cloud"?
+line 7: sources.contoso.account_attributes: there is no attribute "EXO_EmailAdresses" of an account; did you mean "EXO_EmailAddresses"?
+line 8: sources.contoso.account_attributes: attribute "EXO_ImapEnabled" is single-valued boolean, not single-valued string
 line 9: sources.contoso.account_attributes: an attribute is a name in quotes or { name = "…", type = "…", multi_valued = … }, not integer
 line 11: sources.contoso.proxy: "not an address" is not an address such as "https://host.example"
 line 13: sources.contoso.sign_in.method: "certificat" is not one of "certificate", "secret", "password", "managed-identity"; did you mean "certificate"?
@@ -197,7 +199,7 @@ fn what_the_template_shows_in_comments_is_known() {
         .map(|line| match setting(line) {
             // The alternatives of sign_in exclude each other and the first one.
             Some(body)
-                if ["method", "secret", "username", "password", "allow_", "certificate_password = { env"]
+                if ["method", "secret", "username", "password", "allow_", "certificate_password ="]
                     .iter()
                     .any(|key| body.starts_with(key)) =>
             {

@@ -1,6 +1,9 @@
 //! Running the binary in a folder of its own, with no variable of the machine that tests it.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "tests may fail")]
+
+pub mod tenant;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! What a run has read, on its way out: accounts, groups, entitlements, or all of them.
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 
 use exogate_engine::view::{Entitlement, View, ViewError};
@@ -20,23 +22,47 @@ use crate::failure::Failure;
 use crate::output::sink::{AtomicFile, Sink};
 use crate::output::{Format, Headings, Listing, Row, join_values};
 
+/// Where a listing goes.
+pub enum Destination {
+    /// Standard output.
+    Standard,
+    /// A file that appears when it is complete.
+    File(AtomicFile, PathBuf),
+}
+
+impl Destination {
+    /// Opened before the tenant is read, so that a file that cannot be written is known at once.
+    pub fn open(args: &Args, app: &App) -> Result<Self, Failure> {
+        let Some(path) = &args.output else { return Ok(Self::Standard) };
+        let path = app.environment.absolute(path);
+        let file = AtomicFile::create(&path).map_err(|error| cannot_write(error, &path))?;
+        Ok(Self::File(file, path))
+    }
+}
+
+fn cannot_write(error: io::Error, path: &Path) -> Failure {
+    Failure::new(Exit::Failed, error)
+        .context(format!("cannot write {}", path.display()))
+        .hint("check that its folder exists, that you may write there, and that the disk is not full")
+}
+
 /// Writes what was asked for, page by page.
 pub async fn write(
-    args: &Args,
+    what: What,
     format: Format,
+    to: Destination,
     source: &Source,
     store: &SourceStore,
     app: &App,
 ) -> Result<(), Failure> {
     let view = View::new(store.clone(), connect::context(source).into());
-    let Some(path) = &args.output else {
-        return rows(args.what, format, source, &view, &mut app.console.stdout()).await;
-    };
-    let path = app.environment.absolute(path);
-    let fails = |error| Failure::new(Exit::Failed, error).context(format!("cannot write {}", path.display()));
-    let mut file = AtomicFile::create(&path).map_err(fails)?;
-    rows(args.what, format, source, &view, &mut file).await?;
-    file.commit().map_err(fails)
+    match to {
+        Destination::Standard => rows(what, format, source, &view, &mut app.console.stdout()).await,
+        Destination::File(mut file, path) => {
+            rows(what, format, source, &view, &mut file).await?;
+            file.commit().map_err(|error| cannot_write(error, &path))
+        }
+    }
 }
 
 async fn rows(

@@ -23,6 +23,7 @@ use crate::failure::{Failure, Outcome};
 use crate::output::Format;
 use crate::progress::Display;
 
+use listing::Destination;
 pub use summary::Told;
 
 /// Read the tenant into the store, and write what was read.
@@ -88,12 +89,13 @@ impl What {
 /// Runs the command.
 pub fn run(args: &Args, app: &App) -> Outcome {
     let format = format(args, app)?;
+    let output = Destination::open(args, app)?;
     let config = app.config()?;
     let source = config.source(app.global.source.as_deref())?;
     app.block_on(async {
         if args.stored {
             let store = connect::stored_source(&config, source, &app.environment).await?;
-            listing::write(args, format, source, &store, app).await?;
+            listing::write(args.what, format, output, source, &store, app).await?;
             return Ok(Exit::Done);
         }
         let tenant = connect::tenant(source, &app.environment)?;
@@ -110,7 +112,7 @@ pub fn run(args: &Args, app: &App) -> Outcome {
         }
         told.ending()?;
         if !summary_only {
-            listing::write(args, format, source, &store, app).await?;
+            listing::write(args.what, format, output, source, &store, app).await?;
         }
         Ok(Exit::Done)
     })
