@@ -100,6 +100,17 @@ fn resident_mib() -> u64 {
     peak.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
 }
 
+/// Processor seconds used so far, and MiB handed to the system for writing.
+fn spent() -> (f64, u64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks =
+        |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default();
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let written = io.lines().find_map(|line| line.strip_prefix("wchar: ")).and_then(|text| text.parse().ok());
+    ((ticks(11) + ticks(12)) / 100.0, written.unwrap_or(0u64) >> 20)
+}
+
 async fn aggregate(source: &SourceStore, size: Size) -> RunRecord {
     let run = source
         .begin_or_resume(RunRequest {
@@ -111,6 +122,7 @@ async fn aggregate(source: &SourceStore, size: Size) -> RunRecord {
         .await
         .unwrap();
     let began = Instant::now();
+    let before = spent();
     let users = async {
         for start in (0..size.users).step_by(PAGE) {
             let users = (start..(start + PAGE).min(size.users)).map(user).collect();
@@ -197,12 +209,16 @@ async fn aggregate(source: &SourceStore, size: Size) -> RunRecord {
         notes: Vec::new(),
     };
     let record = run.finish(finish).await.unwrap();
+    let after = spent();
     println!(
-        "  written {:.2} s, resolved {:.2} s, finished {:.2} s; {:?}; peak memory {} MiB",
+        "  written {:.2} s, resolved {:.2} s, finished {:.2} s; {:?}; {:.1} processor s, {} MiB written; \
+         peak memory {} MiB",
         written.as_secs_f64(),
         resolved.as_secs_f64(),
         began.elapsed().as_secs_f64(),
         record.outcome,
+        after.0 - before.0,
+        after.1 - before.1,
         resident_mib()
     );
     record

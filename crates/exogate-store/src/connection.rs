@@ -40,8 +40,8 @@ pub(crate) fn tune_writer(connection: &Connection) -> Result<(), Fault> {
         "PRAGMA synchronous = NORMAL;
          PRAGMA cache_size = -16384;
          PRAGMA temp_store = MEMORY;
-         PRAGMA wal_autocheckpoint = 2000;
-         PRAGMA journal_size_limit = 33554432;",
+         PRAGMA wal_autocheckpoint = 8000;
+         PRAGMA journal_size_limit = 67108864;",
     )?;
     Ok(())
 }
