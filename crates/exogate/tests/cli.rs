@@ -52,6 +52,7 @@ Examples:
   exogate who support@contoso.com --effective
   exogate get account mark.taylor@contoso.com --json
 
+Global options:
       --config <FILE>  Configuration [default: ./exogate.toml, then
                        $XDG_CONFIG_HOME/exogate/exogate.toml]
       --source <NAME>  Source to work on; not needed where there is only one
@@ -147,7 +148,7 @@ hint: correct the file, then run `exogate config check`
     insta::assert_snapshot!(sandbox.run(&["config", "check"]).all(), @r#"
 exit 2
 --- stderr
-error: sources.main.sign_in.certificate: cannot use $DIR/exogate.pfx: No such file or directory (os error 2)
+error: sources.main.sign_in.certificate_password: the secret file $DIR/exogate.pfx.password cannot be read: No such file or directory (os error 2)
 error: $DIR/exogate.toml cannot be used yet
 "#);
 
