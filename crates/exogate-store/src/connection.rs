@@ -38,7 +38,7 @@ pub(crate) fn tune_writer(connection: &Connection) -> Result<(), Fault> {
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection.execute_batch(
         "PRAGMA synchronous = NORMAL;
-         PRAGMA cache_size = -16384;
+         PRAGMA cache_size = -20480;
          PRAGMA temp_store = MEMORY;
          PRAGMA wal_autocheckpoint = 8000;
          PRAGMA journal_size_limit = 67108864;",
@@ -54,7 +54,7 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, Fault> {
     )?;
     connection.busy_timeout(PATIENCE)?;
     keep_statements(&connection)?;
-    connection.execute_batch("PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;")?;
+    connection.execute_batch("PRAGMA cache_size = -3072; PRAGMA temp_store = MEMORY;")?;
     Ok(connection)
 }
 

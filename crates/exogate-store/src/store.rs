@@ -12,10 +12,10 @@ use crate::connection;
 use crate::error::{Fault, StoreError};
 use crate::migrate::migrate;
 use crate::source::SourceStore;
-use crate::writer::{self, Job, Writer};
+use crate::writer::{self, Entry, Job, Writer};
 
 /// Jobs that may wait for the writer. Each holds a page, so this bounds memory too.
-const WAITING: usize = 4;
+const WAITING: usize = 8;
 /// Connections that read at once.
 const READERS: usize = 4;
 
@@ -136,9 +136,36 @@ impl Store {
         outcome.await.map_err(|_| StoreError::Closed)?
     }
 
+    /// Has the writer write something that may share a transaction with what others write.
+    pub(crate) async fn enter<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, i64) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = Arc::clone(&self.inner.waiting).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let (keep, kept) = mpsc::channel();
+        let (answer, outcome) = oneshot::channel();
+        self.submit(Job::Entry(Entry {
+            work: Box::new(move |connection, now| {
+                // The value waits for the commit on its own way; nobody listening is fine.
+                let _ = keep.send(work(connection, now)?);
+                Ok(())
+            }),
+            answer: Box::new(move |outcome| {
+                let _ = answer.send(outcome);
+                drop(permit);
+            }),
+        }))?;
+        outcome.await.map_err(|_| StoreError::Closed)??;
+        kept.try_recv().map_err(|_| StoreError::Closed)
+    }
+
     /// Has the writer do something when it comes to it.
     pub(crate) fn send(&self, work: impl FnOnce(&mut Writer) + Send + 'static) -> Result<(), StoreError> {
-        self.inner.jobs.send(Box::new(work)).map_err(|_| StoreError::Closed)
+        self.submit(Job::Alone(Box::new(work)))
+    }
+
+    fn submit(&self, job: Job) -> Result<(), StoreError> {
+        self.inner.jobs.send(job).map_err(|_| StoreError::Closed)
     }
 
     /// Reads one consistent state on a thread that may block.

@@ -106,7 +106,15 @@ impl RunHandle {
             .await
             .map_err(|_| StoreError::Closed)?
             .map_err(|fault| StoreError::from_fault(&path, fault))?;
-        self.change(move |connection, context| prepared.put(connection, context)).await
+        let inner = Arc::clone(&self.inner);
+        self.inner
+            .source
+            .store()
+            .enter(move |connection, now| {
+                let context = inner.context(connection, now)?;
+                prepared.put(connection, &context)
+            })
+            .await
     }
 
     /// Forgets a stream's checkpoint, so that it begins again; what it saw stays seen.
@@ -238,10 +246,7 @@ impl RunHandle {
             .store()
             .write(move |writer| {
                 writer.transact(|transaction, now| {
-                    let source = inner.source.number();
-                    lease::require(transaction, (source, inner.source.name()), &inner.token)?;
-                    let context =
-                        Context::new(transaction, source, inner.begun.run, inner.begun.schema_changed, now)?;
+                    let context = inner.context(transaction, now)?;
                     work(transaction, &context)
                 })
             })
@@ -250,6 +255,13 @@ impl RunHandle {
 }
 
 impl Inner {
+    /// What a change needs to know; refuses if this process does not hold the run any more.
+    fn context(&self, connection: &Connection, now: i64) -> Result<Context, Fault> {
+        let source = self.source.number();
+        lease::require(connection, (source, self.source.name()), &self.token)?;
+        Context::new(connection, source, self.begun.run, self.begun.schema_changed, now)
+    }
+
     /// Writes how the run ended and gives the lease back, in the same transaction.
     fn end(
         &self,
