@@ -80,6 +80,26 @@ pub enum Command {
     What(commands::what::Args),
     /// List the runs of a source.
     Runs(commands::runs::Args),
+    /// Give rights on shared mailboxes.
+    Grant(commands::grant::GrantArgs),
+    /// Take rights on shared mailboxes.
+    Revoke(commands::grant::RevokeArgs),
+    /// Set mailbox attributes.
+    Set(commands::set::Args),
+    /// Make, change and delete groups.
+    Group(commands::group::Args),
+    /// Show what a plan would do.
+    Plan(commands::plan::PlanArgs),
+    /// Carry out a plan.
+    Apply(commands::plan::ApplyArgs),
+    /// Undo a plan, or one operation of it.
+    Undo(commands::undo::UndoArgs),
+    /// Put the rights on a mailbox back as they were.
+    Restore(commands::undo::RestoreArgs),
+    /// List what was done, or prove that the journal is sound.
+    Operations(commands::operations::ListArgs),
+    /// Show one plan or operation of the journal.
+    Operation(commands::operations::ShowArgs),
     /// Print a completion script for a shell.
     Completions(commands::completions::Args),
     /// Write the manual pages.
@@ -88,10 +108,14 @@ pub enum Command {
 }
 
 /// The commands by purpose, as help lists them.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Begin", &["demo", "init", "certificate", "config", "test-connection"]),
     ("Read a tenant", &["aggregate", "schema", "runs"]),
     ("Ask", &["who", "what", "get"]),
+    (
+        "Change",
+        &["grant", "revoke", "set", "group", "plan", "apply", "undo", "restore", "operations", "operation"],
+    ),
     ("Tools", &["sim", "completions"]),
 ];
 

@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM: where work can stop in good order the first asks for that, else it ends the process at once,
-//! as the second always does.
+//! Ctrl-C and SIGTERM: where work can stop in good order the first asks for that, else it abandons the work, as the
+//! second always does. Abandoned work still removes its temporary files; whoever asks once more ends the process.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +11,10 @@ use crate::exit::Exit;
 
 /// What is to happen at a signal.
 #[derive(Clone, Default)]
-pub struct Interrupts(Arc<Mutex<Option<Graceful>>>);
+pub struct Interrupts {
+    graceful: Arc<Mutex<Option<Graceful>>>,
+    abandon: CancellationToken,
+}
 
 struct Graceful {
     token: CancellationToken,
@@ -33,23 +36,31 @@ impl Interrupts {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
-                let graceful = interrupts.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let graceful = interrupts.graceful.lock().unwrap_or_else(PoisonError::into_inner).take();
                 match graceful {
                     Some(Graceful { token, told }) => {
                         console.note(told);
                         token.cancel();
                     }
-                    None => std::process::exit(i32::from(Exit::Interrupted.code())),
+                    None if interrupts.abandon.is_cancelled() => {
+                        std::process::exit(i32::from(Exit::Interrupted.code()))
+                    }
+                    None => interrupts.abandon.cancel(),
                 }
             }
         });
+    }
+
+    /// Returns when the work is to be abandoned.
+    pub async fn abandoned(&self) {
+        self.abandon.cancelled().await;
     }
 
     /// From now on the next signal cancels the token and tells `told`, until the guard is dropped.
     pub fn gracefully(&self, told: &'static str) -> Guard {
         let token = CancellationToken::new();
         let graceful = Graceful { token: token.clone(), told };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(graceful);
+        *self.graceful.lock().unwrap_or_else(PoisonError::into_inner) = Some(graceful);
         Guard { interrupts: self.clone(), token }
     }
 }
@@ -74,6 +85,6 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        *self.interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.interrupts.graceful.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

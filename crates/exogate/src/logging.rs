@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::Global;
 
 /// Starts logging as `-v`, `-vv` and `--log-json` say.
-pub fn start(global: &Global) {
+pub fn start(global: &Global, styled: bool) {
     let directives = match global.verbose {
         0 => return,
         1 => {
@@ -18,8 +18,10 @@ pub fn start(global: &Global) {
             "debug,exogate=trace,exogate_engine=trace,exogate_microsoft=trace,exogate_store=trace,exogate_sim=trace"
         }
     };
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(directives)).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(directives))
+        .with_writer(std::io::stderr)
+        .with_ansi(styled);
     // A second subscriber in one process can only come from a test harness; the first one stays.
     let _ = if global.log_json { builder.json().try_init() } else { builder.with_target(false).try_init() };
 }

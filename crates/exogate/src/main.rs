@@ -45,8 +45,8 @@ fn main() -> ExitCode {
         Err(failure) => return report(&failure, false),
     };
     let console = Console::new(&cli.global, &environment);
-    logging::start(&cli.global);
     let coloured = console.stderr_styled();
+    logging::start(&cli.global, coloured);
     match run(cli, environment, console) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) if failure.is_broken_pipe() => ExitCode::from(Exit::Done.code()),

@@ -153,6 +153,22 @@ async fn two_runs_at_once_and_an_interrupted_one() {
     std::process::Command::new("kill").args(["-INT", &first.id().to_string()]).status().unwrap();
     let stopped = sandbox.wait(first).await.exits(130);
     assert!(stopped.stderr.contains("go on with: exogate aggregate all"), "{}", stopped.all());
+
+    // Twice: at once, and without leaving half a file.
+    let hasty = sandbox.start(&["aggregate", "accounts", "-o", "accounts.csv"]);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    for _ in 0..2 {
+        std::process::Command::new("kill").args(["-INT", &hasty.id().to_string()]).status().unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    sandbox.wait(hasty).await.exits(130);
+    let left: Vec<_> = std::fs::read_dir(sandbox.path("."))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.contains("accounts"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+
     tenant.sim.world().set_scenario(Scenario::default());
     sandbox.run_beside(&["aggregate", "all"]).await.ok();
     tenant.sim.shutdown().await;

@@ -8,6 +8,13 @@ pub mod demo;
 pub mod get;
 pub mod init;
 pub mod man;
+mod change;
+pub mod grant;
+pub mod group;
+pub mod operations;
+pub mod plan;
+pub mod set;
+pub mod undo;
 pub mod runs;
 pub mod schema;
 pub mod sim;
@@ -24,6 +31,7 @@ use crate::config::problems::Severity;
 use crate::config::{self as configuration, Config};
 use crate::console::Console;
 use crate::environment::Environment;
+use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupts;
 use crate::output::Format;
@@ -76,7 +84,10 @@ impl App {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(async {
             self.interrupts.watch(self.console.clone());
-            future.await
+            tokio::select! {
+                result = future => result,
+                () = self.interrupts.abandoned() => Err(Failure::message(Exit::Interrupted, "interrupted")),
+            }
         });
         // Work that was cancelled must not hold up the end.
         runtime.shutdown_background();

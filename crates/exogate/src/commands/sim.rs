@@ -64,10 +64,10 @@ struct Serve {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_FOLDER)]
     state: PathBuf,
     /// A tenant written by hand (TOML or JSON) instead of a generated one.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["saved", "users", "shared", "groups", "seed"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["saved", "users", "shared", "groups", "memberships", "seed"])]
     fixture: Option<PathBuf>,
     /// A tenant that was saved through the control API.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["users", "shared", "groups", "seed"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["users", "shared", "groups", "memberships", "seed"])]
     saved: Option<PathBuf>,
     #[command(flatten)]
     size: Size,
@@ -100,6 +100,9 @@ pub struct Size {
     /// Groups.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     groups: Option<u32>,
+    /// Memberships of all groups together; by default about eight per group.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=20_000_000))]
+    memberships: Option<u32>,
     /// The same seed and sizes give the same tenant.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -113,6 +116,7 @@ impl Size {
             users: self.users.unwrap_or(default.users),
             shared: self.shared.unwrap_or(default.shared),
             groups: self.groups.unwrap_or(default.groups),
+            memberships: self.memberships.or(default.memberships),
             seed: self.seed.unwrap_or(default.seed),
             ..default
         }

@@ -4,6 +4,7 @@
 //! changes the file.
 
 mod limits;
+mod policy;
 pub mod problems;
 mod secret;
 mod section;

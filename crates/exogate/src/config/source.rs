@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use exogate_microsoft::cloud::{Cloud, EndpointOverrides, Endpoints};
 use exogate_model::mailbox::MailboxKind;
+use exogate_model::policy::ProvisioningPolicy;
 use exogate_model::schema::{AttributeRequest, DeclaredAttribute, Schema, SchemaError};
 use exogate_model::source::{MailboxSelection, SourceOptions};
 use exogate_model::value::AttributeType;
@@ -11,6 +12,7 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::limits::Limits;
+use super::policy;
 use super::section::{At, Section};
 use super::sign_in::{self, SignIn};
 
@@ -37,6 +39,8 @@ pub struct Source {
     pub account_schema: Schema,
     /// The attributes of its groups.
     pub group_schema: Schema,
+    /// The attributes that may be set.
+    pub policy: ProvisioningPolicy,
     /// How hard to push.
     pub limits: Limits,
 }
@@ -68,6 +72,12 @@ pub fn read(name: String, mut section: Section<'_>, folder: &Path) -> Option<Sou
             warn_unused_exchange_attributes(&mut section, key);
         }
     }
+    let policy = section.section("policy");
+    let policy = match (&accounts, &groups) {
+        (Some(accounts), Some(groups)) => policy::read(policy, accounts, groups),
+        // What is wrong with the schema has been told; the policy is judged once that is right.
+        _ => None,
+    };
     let limits = Limits::read(section.section("limits"));
     section.finish();
     Some(Source {
@@ -81,6 +91,7 @@ pub fn read(name: String, mut section: Section<'_>, folder: &Path) -> Option<Sou
         options,
         account_schema: accounts?,
         group_schema: groups?,
+        policy: policy?,
         limits,
     })
     .filter(|_| named)
