@@ -1,0 +1,83 @@
+//! Processes and what they cost: wall time, CPU time, peak memory.
+
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use wait4::Wait4;
+
+/// What a process cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    pub wall: Duration,
+    /// User and system time.
+    pub cpu: Duration,
+    /// Largest resident set in bytes.
+    pub peak: u64,
+}
+
+/// The program under measurement: beside this one.
+pub fn exogate() -> Result<PathBuf> {
+    let path = own()?.with_file_name("exogate");
+    if !path.is_file() {
+        bail!("{} is not there; build it with cargo build --release -p exogate", path.display());
+    }
+    Ok(path)
+}
+
+/// This program.
+pub fn own() -> Result<PathBuf> {
+    std::env::current_exe().context("the path of this program is unknown")
+}
+
+/// Runs a command to its end; gives its cost and what it wrote to standard output.
+pub fn measure(command: &mut Command) -> Result<(Cost, String)> {
+    let begun = Instant::now();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut text = String::new();
+    if let Some(stdout) = &mut child.stdout {
+        stdout.read_to_string(&mut text)?;
+    }
+    let used = child.wait4()?;
+    let wall = begun.elapsed();
+    if !used.status.success() {
+        bail!("{command:?} ended with {}\n{text}", used.status);
+    }
+    let cost = Cost { wall, cpu: used.rusage.utime + used.rusage.stime, peak: used.rusage.maxrss };
+    Ok((cost, text))
+}
+
+/// CPU time that a running process has used so far.
+pub fn cpu(child: &Child) -> Result<Duration> {
+    /// Clock ticks per second in /proc on Linux, whatever the kernel's own.
+    const TICKS: f64 = 100.0;
+    let text = fs::read_to_string(format!("/proc/{}/stat", child.id()))?;
+    // The name in parentheses may hold blanks.
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok());
+    match (ticks(11), ticks(12)) {
+        (Some(user), Some(system)) => Ok(Duration::from_secs_f64((user + system) / TICKS)),
+        _ => bail!("/proc shows no CPU time of process {}", child.id()),
+    }
+}
+
+/// Largest resident set of a running process so far, in bytes.
+pub fn peak(child: &Child) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
+    let kib = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok())
+        .with_context(|| format!("/proc shows no peak memory of process {}", child.id()))?;
+    Ok(kib * 1024)
+}
+
+/// Asks a process to end, as Ctrl-C would, and waits for it.
+pub fn interrupt(child: &mut Child) -> Result<()> {
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
+    child.wait()?;
+    Ok(())
+}
