@@ -10,6 +10,5 @@ mod fuzz;
 mod paging;
 mod rbac;
 mod reads;
-mod speed;
 mod tenant;
 mod writes;
