@@ -228,3 +228,42 @@ async fn a_second_run_changes_nothing() {
     assert_eq!((summary.record.changes, summary.record.deleted), (0, 0));
     assert_same(&source.picture().await, &before, "read again");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_trustees_are_shown_nobody_gets_what_is_not_theirs() {
+    use exogate_sim::exchange::{ListForm, TrusteeForm};
+    let rights = async |scenario: Scenario| {
+        let sim = Sim::of(CONTOSO, scenario).await;
+        let source = Source::new(everything()).await;
+        assert_eq!(source.aggregate(&sim.tenant(true)).await.outcome, Outcome::Completed);
+        let accounts: Vec<_> = source.view().accounts().try_collect().await.unwrap();
+        let mut rights = std::collections::BTreeSet::new();
+        for account in &accounts {
+            rights.extend(many(account, "sharedMailbox").iter().map(|r| format!("{} {r}", account.name)));
+        }
+        rights
+    };
+    let truth = rights(Scenario::default()).await;
+    assert!(truth.len() > 10, "{truth:?}");
+    use TrusteeForm as Form;
+    for (form, list, exact) in [
+        (Form::Guid, ListForm::Guid, true),
+        (Form::Name, ListForm::Name, true),
+        (Form::DisplayName, ListForm::DisplayName, false),
+        (Form::Sid, ListForm::Name, false),
+        (Form::SamAccount, ListForm::Guid, false),
+        (Form::Mixed, ListForm::Name, false),
+    ] {
+        let mut scenario = Scenario::default();
+        scenario.exchange.trustee_users = form;
+        scenario.exchange.recipient_lists = list;
+        scenario.exchange.deny_as_text = true;
+        scenario.exchange.lean = true;
+        let found = rights(scenario).await;
+        let invented: Vec<_> = found.difference(&truth).collect();
+        assert!(invented.is_empty(), "{form:?} {list:?}: {invented:?}");
+        if exact {
+            assert_eq!(found, truth, "{form:?}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exogate_engine::aggregate::{self, Outcome, Stage, StreamKind};
+use exogate_engine::aggregate::{self, Outcome, Stage, StreamError, StreamKind};
 use exogate_microsoft::ErrorKind;
 use exogate_model::source::SourceOptions;
 use exogate_sim::faults::{FaultAction, FaultMatch, FaultRule};
@@ -328,4 +328,49 @@ async fn nobody_home_fails_the_run_and_keeps_the_reason() {
     let summary = source.aggregate(&sim.tenant(true)).await;
     assert_eq!(summary.outcome, Outcome::Failed);
     assert!(summary.failure().unwrap().1.wire().unwrap().needs_administrator());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_that_is_listed_and_yet_not_found_is_no_mailbox_without_rights() {
+    let source = Source::new(options()).await;
+    let sim = Sim::of(CONTOSO, Scenario::default()).await;
+    source.aggregate(&sim.tenant(true)).await;
+    let before = source.picture().await;
+    let not_found = r#"{"error":{"code":"NotFound","message":"Error executing cmdlet","details":[{"code":"Context","target":"",
+        "message":"Ex6F9304|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|The operation couldn't be performed because object 'x' couldn't be found on 'DC'."}]}}"#;
+    let mut lost = on(
+        "Get-MailboxPermission",
+        FaultAction::Status {
+            status: 404,
+            body: Some(not_found.into()),
+            content_type: Some("application/json".into()),
+            retry_after: None,
+        },
+    );
+    lost.when.nth = Some(2);
+    let sim = Sim::of(CONTOSO, with(vec![lost])).await;
+    let summary = source.aggregate(&sim.tenant(true)).await;
+    assert_eq!(summary.outcome, Outcome::Incomplete, "{:?}", summary.notes);
+    assert!(
+        matches!(summary.failure(), Some((_, StreamError::Contradiction { .. }))),
+        "{:?}",
+        summary.streams
+    );
+    assert_same(&source.picture().await, &before, "one mailbox not found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn objects_made_anew_under_their_old_names_replace_their_ghosts() {
+    let source = Source::new(options()).await;
+    let sim = Sim::of(CONTOSO, Scenario::default()).await;
+    source.aggregate(&sim.tenant(true)).await;
+    // The same names and addresses, every id another.
+    let anew = CONTOSO.replace("[tenant]", "[tenant]\nseed = 2");
+    let sim = Sim::of(&anew, Scenario::default()).await;
+    let mut aggregation = source.aggregation(&sim.tenant(true));
+    aggregation.allow_deletions = true;
+    assert_eq!(aggregate::run(aggregation).await.unwrap().outcome, Outcome::Completed);
+    let fresh = Source::new(options()).await;
+    fresh.aggregate(&sim.tenant(true)).await;
+    assert_same(&source.picture().await, &fresh.picture().await, "made anew");
 }

@@ -47,7 +47,11 @@ impl Holder {
         let known = id.as_ref().and_then(|id| names.get(id));
         Self {
             kind: principal.kind(),
-            name: known.map_or_else(|| trustee.text.clone(), |n| n.display_name.clone()),
+            name: match known {
+                Some(known) => known.display_name.clone(),
+                None if trustee.text.is_empty() => "(no name)".to_owned(),
+                None => trustee.text.clone(),
+            },
             address: known.and_then(|n| n.address.clone()),
             id,
         }

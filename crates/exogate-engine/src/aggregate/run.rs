@@ -182,6 +182,14 @@ async fn settle(
     if complete.contains(&StreamKind::Mailboxes) {
         run.relabel(&context.governed_kinds()).await?;
     }
+    let reads_users = streams.iter().any(|stream| stream.kind == StreamKind::Users);
+    let reads_rights = streams.iter().any(|stream| stream.kind == StreamKind::MailboxPermissions);
+    if reads_rights && !reads_users && aggregation.store.counts().await?.users == 0 {
+        notes.add(
+            "no accounts are known yet: trustees without a mailbox cannot be recognised until accounts are aggregated"
+                .to_owned(),
+        );
+    }
     resolving::resolve(run, &complete).await?;
     progress.enter(Stage::Finishing);
     let nothing = complete.is_empty() && streams.iter().all(|stream| stream.objects == 0);

@@ -9,7 +9,7 @@ use exogate_microsoft::record::Record;
 use exogate_model::right::Right;
 use exogate_model::trustee::Trustee;
 
-use super::{Unreadable, required};
+use super::{Unreadable, not_all_without};
 
 /// One fact: right, trustee, denied, inherited.
 pub type Fact = (Right, Trustee, bool, bool);
@@ -18,9 +18,11 @@ pub type Fact = (Right, Trustee, bool, bool);
 ///
 /// Rows come in two shapes: with the rights beside the user, or nested in a list of permissions.
 pub fn mailbox_permissions(records: &[Record]) -> Result<Vec<Fact>, Unreadable> {
+    const SHOWN: [&str; 2] = ["User", "UserSid"];
+    named(records, SHOWN, "Get-MailboxPermission")?;
     let mut facts = BTreeSet::new();
     for record in records {
-        let trustee = trustee(record, "User", "UserSid", "Get-MailboxPermission")?;
+        let trustee = trustee(record, SHOWN);
         let nested = record.children("PermissionList");
         if nested.is_empty() {
             insert(&mut facts, record, &trustee);
@@ -32,11 +34,16 @@ pub fn mailbox_permissions(records: &[Record]) -> Result<Vec<Fact>, Unreadable> 
     Ok(facts.into_iter().collect())
 }
 
-/// The facts of one row of recipient permissions.
-pub fn recipient_permission(record: &Record) -> Result<Vec<Fact>, Unreadable> {
-    let mut facts = BTreeSet::new();
-    insert(&mut facts, record, &trustee(record, "Trustee", "TrusteeSidString", "Get-RecipientPermission")?);
-    Ok(facts.into_iter().collect())
+/// The facts of each row of recipient permissions.
+pub fn recipient_permissions(records: &[Record]) -> Result<Vec<Vec<Fact>>, Unreadable> {
+    const SHOWN: [&str; 2] = ["Trustee", "TrusteeSidString"];
+    named(records, SHOWN, "Get-RecipientPermission")?;
+    let facts = |record| {
+        let mut facts = BTreeSet::new();
+        insert(&mut facts, record, &trustee(record, SHOWN));
+        facts.into_iter().collect()
+    };
+    Ok(records.iter().map(facts).collect())
 }
 
 /// Those who may send on behalf, as a mailbox lists them.
@@ -48,18 +55,16 @@ pub fn send_on_behalf(record: &Record) -> Vec<Fact> {
         .collect()
 }
 
-fn trustee(
-    record: &Record,
-    text: &'static str,
-    sid: &str,
-    listing: &'static str,
-) -> Result<Trustee, Unreadable> {
+fn named(records: &[Record], shown: [&'static str; 2], listing: &'static str) -> Result<(), Unreadable> {
+    let shows = |record: &Record| shown.iter().any(|property| record.text(property).is_some());
+    not_all_without(records, shows, shown[0], listing)
+}
+
+/// The trustee of a row: its text, or its identifier; a single row may have neither, and is kept.
+fn trustee(record: &Record, [text, sid]: [&'static str; 2]) -> Trustee {
     let sid = record.text(sid).map(str::to_owned);
-    match (record.text(text), sid) {
-        (Some(text), sid) => Ok(Trustee { text: text.to_owned(), sid }),
-        (None, Some(sid)) => Ok(Trustee { text: sid.clone(), sid: Some(sid) }),
-        (None, None) => Ok(Trustee { text: required(record, text, listing)?.to_owned(), sid: None }),
-    }
+    let text = record.text(text).map(str::to_owned).or_else(|| sid.clone()).unwrap_or_default();
+    Trustee { text, sid }
 }
 
 fn insert(facts: &mut BTreeSet<Fact>, row: &Record, trustee: &Trustee) {
@@ -124,7 +129,7 @@ mod tests {
 
     #[test]
     fn recipient_permissions_deny_by_their_control_type() {
-        let read = |row| recipient_permission(&records(&json!([row]))[0]).unwrap();
+        let read = |row| recipient_permissions(&records(&json!([row]))).unwrap().concat();
         let kim = || trustee("kim@contoso.com", Some("S-1-5-21-1"));
         let row = |control: &str| {
             json!({"Trustee":"kim@contoso.com","TrusteeSidString":"S-1-5-21-1","AccessRights":["SendAs"],
@@ -135,12 +140,16 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_trustee_is_an_error_and_an_identifier_will_do() {
+    fn rows_without_any_trustee_are_an_error_and_an_identifier_will_do() {
         assert!(mailbox_permissions(&records(&json!([{"AccessRights":["FullAccess"]}]))).is_err());
         let facts = mailbox_permissions(&records(
             &json!([{"User":"","UserSid":"S-1-5-21-1","AccessRights":["FullAccess"]}]),
         ));
         assert_eq!(facts.unwrap()[0].1, trustee("S-1-5-21-1", Some("S-1-5-21-1")));
+        let one = mailbox_permissions(&records(
+            &json!([{"AccessRights":["FullAccess"]}, {"User":"kim","AccessRights":["FullAccess"]}]),
+        ));
+        assert_eq!(one.unwrap().len(), 2, "kept");
     }
 
     proptest! {

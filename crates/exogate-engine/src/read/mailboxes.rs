@@ -57,7 +57,8 @@ pub fn mailbox(
         return Ok(Listed::System);
     }
     let Some(key) = record.text("ExternalDirectoryObjectId") else { return Ok(Listed::Unjoined) };
-    let primary_smtp = required(record, "PrimarySmtpAddress", LISTING)?;
+    let address = record.text("PrimarySmtpAddress").or_else(|| record.text("WindowsEmailAddress"));
+    let primary_smtp = address.or_else(|| record.text("UserPrincipalName")).unwrap_or(key);
     let display_name = record.text("DisplayName").or_else(|| record.text("Name")).unwrap_or(primary_smtp);
     Ok(Listed::Mailbox(Box::new(MailboxRow {
         key: key.to_owned(),
@@ -95,7 +96,7 @@ mod tests {
             read(r#"{"RecipientTypeDetails":"UserMailbox","ExternalDirectoryObjectId":""}"#),
             Ok(Listed::Unjoined)
         );
-        assert!(read(r#"{"RecipientTypeDetails":"UserMailbox","ExternalDirectoryObjectId":"k"}"#).is_err());
+        assert!(read(r#"{"ExternalDirectoryObjectId":"k"}"#).is_err());
         let Ok(Listed::Mailbox(row)) = read(
             r#"{"RecipientTypeDetails":"SharedMailbox","ExternalDirectoryObjectId":"k","Guid":"g","ExchangeGuid":"s",
             "PrimarySmtpAddress":"Info@contoso.com","DisplayName":"Info"}"#,

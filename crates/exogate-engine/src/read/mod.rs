@@ -1,6 +1,8 @@
 //! From records, as a tenant showed them, to rows, as the store keeps them.
 //!
-//! Pure. An object that cannot be read is an error that names it, never an object left out.
+//! Pure. An object that cannot be read is an error that names it, never an object left out; and a
+//! page on which no object at all shows what each of them has is an answer in another language,
+//! not a page of nameless objects.
 
 pub mod attributes;
 pub mod grants;
@@ -30,6 +32,19 @@ fn required<'a>(
     listing: &'static str,
 ) -> Result<&'a str, Unreadable> {
     record.text(property).ok_or_else(|| unreadable(record, property, listing))
+}
+
+/// An error where not one of these objects shows what each of them should.
+fn not_all_without(
+    records: &[Record],
+    shows: impl Fn(&Record) -> bool,
+    property: &'static str,
+    listing: &'static str,
+) -> Result<(), Unreadable> {
+    match records.first() {
+        Some(first) if !records.iter().any(shows) => Err(unreadable(first, property, listing)),
+        _ => Ok(()),
+    }
 }
 
 fn unreadable(record: &Record, missing: &'static str, listing: &'static str) -> Unreadable {

@@ -203,12 +203,12 @@ impl<'a> Permissions<'a> {
 
 impl Listing for Permissions<'_> {
     fn take(&mut self, records: Vec<Record>, batch: &mut Batch) -> Result<u64, StreamError> {
-        for record in &records {
+        for (record, facts) in records.iter().zip(grants::recipient_permissions(&records)?) {
             self.owners_shown |= record.text("TrusteeSidString") == Some(SELF_SID);
             let Some(identity) = record.text("Identity") else { continue };
             let Some(Some(mailbox)) = self.by_text.get(identity.to_lowercase().as_str()) else { continue };
             self.seen.insert((*mailbox).to_owned());
-            for (right, trustee, deny, inherited) in grants::recipient_permission(record)? {
+            for (right, trustee, deny, inherited) in facts {
                 let (mailbox, facet) = ((*mailbox).to_owned(), Facet::SendAs);
                 batch.grants.push(GrantRow { mailbox, facet, right, trustee, deny, inherited });
             }
@@ -233,10 +233,7 @@ async fn permissions(exchange: &ExchangeClient, mailbox: &MailboxRef) -> Result<
     let cmdlet = Cmdlet::new(CMDLET).text("Identity", &mailbox.key).text("ResultSize", "Unlimited");
     match exchange.invoke(&cmdlet).await {
         Ok(answer) => {
-            let mut facts = Vec::new();
-            for record in &answer.records {
-                facts.extend(grants::recipient_permission(record)?);
-            }
+            let mut facts = grants::recipient_permissions(&answer.records)?.concat();
             facts.sort_unstable();
             facts.dedup();
             Ok(facts)

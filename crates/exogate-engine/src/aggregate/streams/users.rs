@@ -20,9 +20,7 @@ struct Users {
 
 impl Listing for Users {
     fn take(&mut self, records: Vec<Record>, batch: &mut Batch) -> Result<u64, StreamError> {
-        for record in &records {
-            batch.users.push(users::user(record, &self.reader, &mut self.misfits)?);
-        }
+        batch.users = users::users(&records, &self.reader, &mut self.misfits)?;
         Ok(records.len() as u64)
     }
 
