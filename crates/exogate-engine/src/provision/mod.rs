@@ -1,0 +1,29 @@
+//! Changes: plan → compile → journal → execute → verify → state, and what undoes them.
+//!
+//! Compiling, rendering and inverting are pure; executing alone talks to the tenant. Every write is
+//! in the journal, and on the disk, before it is sent; what is unclear is settled by reading.
+
+pub mod call;
+mod chain;
+pub mod compile;
+pub mod effect;
+pub mod error;
+mod observe;
+mod parties;
+mod provisioner;
+mod recover;
+mod restore;
+mod send;
+pub mod snapshot;
+mod state;
+mod undo;
+
+pub use compile::{Rules, compile};
+pub use error::{PlanError, Problem};
+pub use provisioner::{
+    Observer, OperationResult, Patience, PlanResult, ProvisionError, Provisioner, Silent, Step, Submission,
+    result_of,
+};
+pub use restore::{RestoreError, restore};
+pub use snapshot::Snapshot;
+pub use undo::{Undo, inverses};

@@ -1,0 +1,200 @@
+//! What a success means for the stored state: the change in the store's own words.
+
+use exogate_model::account::Attributes;
+use exogate_model::group::MemberKind;
+use exogate_model::operation::{Action, Edit, Party, Target, TargetKind, ValueChange};
+use exogate_model::right::Right;
+use exogate_model::trustee::{Principal, Trustee};
+use exogate_model::value::AttributeValue;
+use exogate_store::{
+    AttributesOf, Facet, Found, GroupExchangeRow, GroupRow, Provisioned, SourceStore, StoreError,
+};
+
+use super::chain::rights_of;
+use super::observe::Seen;
+use super::provisioner::Inner;
+
+/// Stores what an action that succeeded changed.
+pub(super) async fn store(
+    inner: &Inner,
+    target: &Target,
+    action: &Action,
+    made: Option<&str>,
+    seen: &Seen,
+) -> Result<(), StoreError> {
+    let changes = changes(&inner.store, target, action, made, seen).await?;
+    if changes.is_empty() { Ok(()) } else { inner.store.provisioned(changes).await }
+}
+
+async fn changes(
+    store: &SourceStore,
+    target: &Target,
+    action: &Action,
+    made: Option<&str>,
+    seen: &Seen,
+) -> Result<Vec<Provisioned>, StoreError> {
+    let group = |role, who: &Party, joins: bool| match joins {
+        true => {
+            Provisioned::Joined { group: target.id.clone(), role, member: who.id.clone(), kind: who.kind }
+        }
+        false => Provisioned::Left { group: target.id.clone(), role, member: who.id.clone() },
+    };
+    Ok(match action {
+        Action::GrantRights { trustee, .. } | Action::GrantSendAs { trustee } => {
+            rights_of(action).iter().filter_map(|right| granted(target, right, trustee, seen)).collect()
+        }
+        Action::RevokeRights { trustee, .. } | Action::RevokeSendAs { trustee } => {
+            rights_of(action).iter().map(|right| revoked(target, right, trustee)).collect()
+        }
+        Action::ChangeSendOnBehalf { add, remove } => {
+            let given = add.iter().filter_map(|party| granted(target, &Right::SendOnBehalf, party, seen));
+            let taken = remove.iter().map(|party| revoked(target, &Right::SendOnBehalf, party));
+            given.chain(taken).collect()
+        }
+        Action::SetAttributes { edits, .. } => attributes(store, target, edits).await?,
+        Action::AddMember { role, who } => vec![group(*role, who, true)],
+        Action::RemoveMember { role, who } => vec![group(*role, who, false)],
+        // The directory does not list the owners of such groups, and so the store does not either.
+        Action::ChangeOwners { .. } => Vec::new(),
+        Action::DeleteGroup => vec![Provisioned::GroupGone { id: target.id.clone() }],
+        Action::CreateGroup { definition } => {
+            let Some(id) = made else { return Ok(Vec::new()) };
+            let kind = definition.kind;
+            let row = GroupRow {
+                id: id.to_owned(),
+                kind,
+                display_name: definition.name.clone(),
+                mail: definition.address.clone(),
+                sid: None,
+                attributes: Attributes::from([(
+                    "displayName".to_owned(),
+                    AttributeValue::Text(definition.name.clone()),
+                )]),
+            };
+            let exchange = kind.is_exchange().then(|| {
+                Box::new(GroupExchangeRow {
+                    id: id.to_owned(),
+                    name: Some(definition.name.clone()),
+                    alias: Some(definition.alias.clone()),
+                    attributes: definition
+                        .edits
+                        .iter()
+                        .filter_map(|edit| match &edit.change {
+                            ValueChange::Set(value) => Some((edit.attribute.clone(), value.clone())),
+                            _ => None,
+                        })
+                        .collect(),
+                    ..GroupExchangeRow::default()
+                })
+            });
+            let mut changes = vec![Provisioned::GroupMade { group: Box::new(row), exchange }];
+            let of = Target { id: id.to_owned(), ..target.clone() };
+            changes.extend(definition.members.iter().map(|who| Provisioned::Joined {
+                group: of.id.clone(),
+                role: exogate_model::group::MembershipRole::Member,
+                member: who.id.clone(),
+                kind: who.kind,
+            }));
+            if !kind.is_exchange() {
+                changes.extend(definition.owners.iter().map(|who| Provisioned::Joined {
+                    group: of.id.clone(),
+                    role: exogate_model::group::MembershipRole::Owner,
+                    member: who.id.clone(),
+                    kind: who.kind,
+                }));
+            }
+            changes
+        }
+    })
+}
+
+fn facet(right: &Right) -> Facet {
+    match right {
+        Right::SendAs => Facet::SendAs,
+        Right::SendOnBehalf => Facet::SendOnBehalf,
+        _ => Facet::MailboxPermission,
+    }
+}
+
+fn granted(target: &Target, right: &Right, party: &Party, seen: &Seen) -> Option<Provisioned> {
+    let id = party.id.clone();
+    let principal = match party.kind {
+        MemberKind::User => Principal::User { id },
+        MemberKind::Group => Principal::Group { id },
+        _ => return None,
+    };
+    // As the tenant shows it, where that was seen; the next reading corrects the rest.
+    let trustee =
+        seen.rendered(right, party).unwrap_or_else(|| Trustee { text: party.address.clone(), sid: None });
+    Some(Provisioned::Granted {
+        mailbox: target.id.clone(),
+        facet: facet(right),
+        right: right.clone(),
+        trustee,
+        principal,
+    })
+}
+
+fn revoked(target: &Target, right: &Right, party: &Party) -> Provisioned {
+    Provisioned::Revoked {
+        mailbox: target.id.clone(),
+        facet: facet(right),
+        right: right.clone(),
+        principal: party.id.clone(),
+    }
+}
+
+async fn attributes(
+    store: &SourceStore,
+    target: &Target,
+    edits: &[Edit],
+) -> Result<Vec<Provisioned>, StoreError> {
+    let mut changes: Vec<Provisioned> = Vec::new();
+    let known = known(store, target).await?;
+    for edit in edits.iter().filter(|edit| edit.attribute != super::snapshot::OWNERS) {
+        let of = match (target.kind, edit.read_by.as_deref()) {
+            (TargetKind::Mailbox, Some("Get-CASMailbox")) => AttributesOf::Cas,
+            (TargetKind::Mailbox, _) => AttributesOf::Mailbox,
+            (TargetKind::Group(_), None) => AttributesOf::Group,
+            (TargetKind::Group(_), Some(_)) => AttributesOf::GroupExchange,
+        };
+        let value = match &edit.change {
+            ValueChange::Set(value) => Some(value.clone()),
+            ValueChange::Clear => None,
+            ValueChange::AddRemove { add, remove } => {
+                let mut values = match known.get(&edit.attribute) {
+                    Some(AttributeValue::Many(values)) => values.clone(),
+                    _ => Vec::new(),
+                };
+                values.retain(|value| !remove.iter().chain(add).any(|gone| gone.eq_ignore_ascii_case(value)));
+                values.extend(add.iter().cloned());
+                values.sort_unstable();
+                (!values.is_empty()).then_some(AttributeValue::Many(values))
+            }
+        };
+        let (mut values, mut cleared) = (Attributes::new(), Vec::new());
+        match value {
+            Some(value) => drop(values.insert(edit.attribute.clone(), value)),
+            None => cleared.push(edit.attribute.clone()),
+        }
+        changes.push(Provisioned::Attributes { of, id: target.id.clone(), values, cleared });
+    }
+    Ok(changes)
+}
+
+async fn known(store: &SourceStore, target: &Target) -> Result<Attributes, StoreError> {
+    Ok(match target.kind {
+        TargetKind::Mailbox => match store.mailbox(&target.id).await? {
+            Some(record) => {
+                let mut attributes = record.mailbox.attributes;
+                attributes.extend(record.cas.unwrap_or_default());
+                attributes
+            }
+            None => Attributes::new(),
+        },
+        TargetKind::Group(_) => match store.group(&target.id).await? {
+            Found::One(record) => record.exchange.map(|row| row.attributes).unwrap_or_default(),
+            _ => Attributes::new(),
+        },
+    })
+}
