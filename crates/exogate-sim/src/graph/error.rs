@@ -13,11 +13,11 @@ pub struct GraphError {
     /// `error.message`
     pub message: String,
     /// `error.details[0]`: code and target.
-    pub detail: Option<(&'static str, String)>,
+    pub detail: Option<Box<(&'static str, String)>>,
     /// `Location`, for a delta that must start over.
-    pub location: Option<String>,
+    pub location: Option<Box<str>>,
     /// `Retry-After` and the throttle's scope and information.
-    pub throttle: Option<(u32, String, &'static str)>,
+    pub throttle: Option<Box<(u32, String, &'static str)>>,
 }
 
 impl GraphError {
@@ -99,7 +99,7 @@ impl GraphError {
         let mut error = Self::bad_request(format!(
             "Another object with the same value for property {property} already exists."
         ));
-        error.detail = Some(("ObjectConflict", property.to_owned()));
+        error.detail = Some(Box::new(("ObjectConflict", property.to_owned())));
         error
     }
 
@@ -107,7 +107,7 @@ impl GraphError {
     #[must_use]
     pub fn body(&self, date: &str, request_id: &str, client_request_id: &str) -> Value {
         let mut error = json!({"code": self.code, "message": self.message});
-        if let Some((code, target)) = &self.detail {
+        if let Some((code, target)) = self.detail.as_deref() {
             error["details"] = json!([{"code": code, "message": self.message, "target": target}]);
         }
         error["innerError"] = if self.throttle.is_some() {

@@ -121,9 +121,10 @@ impl Item<'_> {
     fn text(&self) -> Option<String> {
         match self {
             Self::Text(text) | Self::Value(Value::Text(text)) => Some((*text).to_owned()),
-            Self::Value(Value::Made(text)) => Some(text.clone()),
+            Self::Value(Value::Made(text)) | Self::Json(serde_json::Value::String(text)) => {
+                Some(text.clone())
+            }
             Self::Value(Value::Id(id)) => Some(id.to_string()),
-            Self::Json(serde_json::Value::String(text)) => Some(text.clone()),
             _ => None,
         }
     }
@@ -149,8 +150,10 @@ impl Item<'_> {
 
     fn order(&self, literal: &Literal) -> Option<Ordering> {
         match (self, literal) {
-            (Self::Value(Value::Bool(value)), Literal::Bool(wanted)) => Some(value.cmp(wanted)),
-            (Self::Json(serde_json::Value::Bool(value)), Literal::Bool(wanted)) => Some(value.cmp(wanted)),
+            (
+                Self::Value(Value::Bool(value)) | Self::Json(serde_json::Value::Bool(value)),
+                Literal::Bool(wanted),
+            ) => Some(value.cmp(wanted)),
             (Self::Value(Value::Int(value)), Literal::Int(wanted)) => Some(value.cmp(wanted)),
             (Self::Json(serde_json::Value::Number(value)), Literal::Int(wanted)) => {
                 value.as_i64().map(|v| v.cmp(wanted))

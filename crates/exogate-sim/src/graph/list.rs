@@ -34,6 +34,9 @@ pub enum Origin<'s> {
     Fixed(Vec<(Idx, &'s Object)>),
 }
 
+/// Objects with what a page token says of where they are: the place in a class, the position in a list.
+type Cursor<'s, 'l> = Box<dyn Iterator<Item = (u32, Idx, &'s Object)> + 'l>;
+
 fn expired() -> GraphError {
     GraphError::new(
         StatusCode::BAD_REQUEST,
@@ -148,17 +151,16 @@ pub fn answer<'s>(
     let place = place.unwrap_or(Place { at: 0, page: 1, issued: 0 });
     let origin = narrowed(origin, &plan, view);
     let sorted;
-    let (objects, cursor): (Box<dyn Iterator<Item = (u32, Idx, &'s Object)> + '_>, &str) = match &origin {
+    let objects: Cursor<'s, '_> = match &origin {
         _ if !plan.order.is_empty() => {
             sorted = in_order(&origin, &plan, &source, view);
-            (fixed(&sorted, place.at), "position")
+            fixed(&sorted, place.at)
         }
         Origin::Class(class) => {
-            (Box::new(view.list(*class, Idx(place.at)).map(|(idx, object)| (idx.0, idx, object))), "place")
+            Box::new(view.list(*class, Idx(place.at)).map(|(idx, object)| (idx.0, idx, object)))
         }
-        Origin::Fixed(list) => (fixed(list, place.at), "position"),
+        Origin::Fixed(list) => fixed(list, place.at),
     };
-    let _ = cursor;
     let count = (first && plan.count).then(|| count(&origin, &plan, &source, view));
     let nth = |every: u32| every > 0 && place.page % every == 0;
     let empty = nth(scene.knobs.list_empty_page_every);
@@ -195,10 +197,7 @@ pub fn answer<'s>(
     Ok(Answer::json(out))
 }
 
-fn fixed<'s, 'l>(
-    list: &'l [(Idx, &'s Object)],
-    from: u32,
-) -> Box<dyn Iterator<Item = (u32, Idx, &'s Object)> + 'l> {
+fn fixed<'s, 'l>(list: &'l [(Idx, &'s Object)], from: u32) -> Cursor<'s, 'l> {
     Box::new(
         list.iter()
             .enumerate()

@@ -108,10 +108,7 @@ pub fn answer(
         &"applications" | &"serviceprincipals" => Act::ReadApps,
         _ => return None,
     };
-    // An application may always read its own service principal.
-    let own = path.first() == Some(&"serviceprincipals")
-        && path.get(1).is_some_and(|key| app_matches(state.app(scene.principal.app_id), key, true));
-    if !own && let Err(error) = scene.require(&[act]) {
+    if let Err(error) = scene.require(&[act]) {
         return Some(Err(error));
     }
     Some(route(scene, state, call, path))

@@ -165,11 +165,11 @@ const fn permissions(act: Act) -> &'static [&'static str] {
             &["Directory.Read.All", "Directory.ReadWrite.All", "Directory.AccessAsUser.All"]
         }
         Act::ReadOrganization => &[
+            // For signed-in users the plain profile permission is enough.
+            "User.Read",
             "Organization.Read.All",
             "Organization.ReadWrite.All",
             "Domain.Read.All",
-            "User.Read.All",
-            "User.ReadWrite.All",
             "Directory.Read.All",
             "Directory.ReadWrite.All",
             "Directory.AccessAsUser.All",

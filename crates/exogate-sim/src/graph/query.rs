@@ -407,8 +407,8 @@ fn order(call: &Call, set: Set, advanced: bool) -> Result<Vec<(&'static Property
 }
 
 /// Navigations that may be expanded, per type.
-const USER_NAVIGATIONS: [&str; 6] =
-    ["manager", "directReports", "memberOf", "transitiveMemberOf", "ownedObjects", "licenseDetails"];
+const USER_NAVIGATIONS: [&str; 5] =
+    ["manager", "directReports", "memberOf", "transitiveMemberOf", "ownedObjects"];
 const GROUP_NAVIGATIONS: [&str; 5] =
     ["members", "owners", "memberOf", "transitiveMembers", "transitiveMemberOf"];
 

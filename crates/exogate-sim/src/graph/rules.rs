@@ -108,7 +108,7 @@ fn judge(node: &Expr<FieldPath>, kind: Type, advanced: bool) -> Result<(), Graph
             }
         }
         Expr::In(path, _) => allow(path, IN),
-        Expr::Text(Func::Contains, path, _) => Err(unsupported(name(path), kind)),
+        Expr::Text(Func::Contains, path, _) | Expr::All(path, _) => Err(unsupported(name(path), kind)),
         Expr::Text(Func::EndsWith, path, _) => allow(path, ENDS).and_then(|()| needs("endsWith")),
         Expr::Text(Func::StartsWith, path, _) => {
             allow(path, STARTS)?;
@@ -135,7 +135,6 @@ fn judge(node: &Expr<FieldPath>, kind: Type, advanced: bool) -> Result<(), Graph
             });
             result
         }
-        Expr::All(path, _) => Err(unsupported(name(path), kind)),
         Expr::Count(path, op, number) => {
             allow(path, COUNT)?;
             if *number != 0 || !matches!(op, Op::Eq | Op::Ne) {

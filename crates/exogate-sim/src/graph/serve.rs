@@ -37,7 +37,7 @@ pub fn one(scene: &Scene<'_>, call: &Call) -> Served {
                 "TooManyRequests",
                 "Please retry again later.",
             );
-            error.throttle = Some((retry_after, scope, information));
+            error.throttle = Some(Box::new((retry_after, scope, information)));
             return refusal(scene, Some(call), &error);
         }
     };
@@ -77,13 +77,13 @@ pub fn refusal(scene: &Scene<'_>, call: Option<&Call>, error: &GraphError) -> Se
         ("Cache-Control".to_owned(), "no-cache".to_owned()),
         ("Content-Type".to_owned(), "application/json".to_owned()),
     ];
-    if let Some((retry_after, scope, information)) = &error.throttle {
+    if let Some((retry_after, scope, information)) = error.throttle.as_deref() {
         headers.push(("Retry-After".to_owned(), retry_after.to_string()));
         headers.push(("x-ms-throttle-scope".to_owned(), scope.clone()));
         headers.push(("x-ms-throttle-information".to_owned(), (*information).to_owned()));
     }
     if let Some(location) = &error.location {
-        headers.push(("Location".to_owned(), location.clone()));
+        headers.push(("Location".to_owned(), location.to_string()));
     }
     Served { status: error.status, headers, body: Body::Json(body.to_string().into_bytes()), units: 0 }
 }

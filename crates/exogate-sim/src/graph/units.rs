@@ -18,11 +18,11 @@ pub fn cost(call: &Call) -> (u32, bool) {
         };
     }
     let base: i32 = match segments.as_slice() {
-        ["users"] => 2,
         ["groups", _, "transitivemembers", ..] => 5,
-        ["groups", _, "members", ..] => 3,
-        ["users", _, "memberof" | "transitivememberof" | "licensedetails", ..] | ["applications", ..] => 2,
-        ["subscribedskus", ..] => 3,
+        ["users"]
+        | ["users", _, "memberof" | "transitivememberof" | "licensedetails", ..]
+        | ["applications", ..] => 2,
+        ["groups", _, "members", ..] | ["subscribedskus", ..] => 3,
         _ => 1,
     };
     let options = &call.options;

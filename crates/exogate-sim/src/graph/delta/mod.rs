@@ -228,7 +228,7 @@ fn expired(scene: &Scene<'_>, call: &Call, kind: Type, tracked: &Tracked) -> Gra
                 location.push_str("&$select=");
                 location.push_str(&select.join(","));
             }
-            error.location = Some(location);
+            error.location = Some(location.into());
             error
         }
     }
@@ -304,9 +304,8 @@ fn shape(scene: &Scene<'_>, call: &Call, kind: Type, tracked: &Tracked) -> Resul
     let named =
         |name: &str| tracked.select.iter().flatten().any(|selected| selected.eq_ignore_ascii_case(name));
     let navigation = |name: &str| match kind {
-        Type::User => name.eq_ignore_ascii_case("manager"),
         Type::Group => name.eq_ignore_ascii_case("members") || name.eq_ignore_ascii_case("owners"),
-        Type::Contact => name.eq_ignore_ascii_case("manager"),
+        Type::User | Type::Contact => name.eq_ignore_ascii_case("manager"),
     };
     let plain: Option<Vec<String>> =
         tracked.select.as_ref().map(|names| names.iter().filter(|name| !navigation(name)).cloned().collect());

@@ -21,7 +21,7 @@ fn invalid(property: &str, kind: Type) -> GraphError {
         "Invalid value specified for property '{property}' of resource '{}'.",
         kind.title()
     ));
-    error.detail = Some(("InvalidValue", property.to_owned()));
+    error.detail = Some(Box::new(("InvalidValue", property.to_owned())));
     error
 }
 
@@ -208,7 +208,7 @@ impl Assignment {
                     Field::Rule => match (text(), group.rule.as_deref_mut()) {
                         (Some(rule), Some(held)) => held.rule = rule,
                         (Some(rule), None) => {
-                            group.rule = Some(Box::new(MembershipRule { rule, paused: false }))
+                            group.rule = Some(Box::new(MembershipRule { rule, paused: false }));
                         }
                         (None, _) => group.rule = None,
                     },

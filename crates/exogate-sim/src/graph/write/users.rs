@@ -71,7 +71,7 @@ pub fn create(scene: &Scene<'_>, call: &Call) -> Result<Answer, GraphError> {
 fn check_upn(state: &State, upn: &str) -> Result<(), GraphError> {
     let refuse = |text: &str| {
         let mut error = GraphError::bad_request(text);
-        error.detail = Some(("InvalidValue", "userPrincipalName".to_owned()));
+        error.detail = Some(Box::new(("InvalidValue", "userPrincipalName".to_owned())));
         Err(error)
     };
     let Some((local, domain)) = upn.rsplit_once('@') else {
@@ -109,7 +109,7 @@ fn check_password(body: &Map<String, Value>) -> Result<(), GraphError> {
     let mut error = GraphError::bad_request(
         "The specified password does not comply with password complexity requirements. Please provide a different password.",
     );
-    error.detail = Some(("InvalidValue", "password".to_owned()));
+    error.detail = Some(Box::new(("InvalidValue", "password".to_owned())));
     Err(error)
 }
 
