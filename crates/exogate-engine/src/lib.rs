@@ -6,6 +6,7 @@
 pub mod access;
 pub mod aggregate;
 pub mod connection;
+pub mod provision;
 pub mod read;
 pub mod resolve;
 pub mod tenant;
