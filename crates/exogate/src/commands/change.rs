@@ -71,7 +71,10 @@ pub fn from_provision(error: ProvisionError) -> Failure {
     match error {
         ProvisionError::Store(error) => connect::from_store(error),
         ProvisionError::Tenant(error) => {
-            connect::from_wire(error).context("nothing was written, because the tenant could not be read")
+            let (exit, remedy) = (connect::exit_of(&error), error.remedy().to_owned());
+            Failure::new(exit, error)
+                .context("nothing was written, because the tenant could not be read")
+                .hint(remedy)
         }
         ProvisionError::UnderWay { .. } => Failure::new(Exit::Busy, error),
         other => Failure::new(Exit::Usage, other),
