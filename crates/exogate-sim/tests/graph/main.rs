@@ -6,6 +6,7 @@ mod delta;
 mod feed;
 mod queries;
 mod reads;
+mod robust;
 mod shapes;
 mod signin;
 mod support;

@@ -312,3 +312,26 @@ fn unknown_methods_and_bodies() {
     let reply = tenant.send(http::Method::POST, "/v1.0/users", &[], Some(json!([1])));
     assert_eq!(reply.status, 400);
 }
+
+#[test]
+fn dynamic_groups_follow_their_rule() {
+    let tenant = Tenant::new();
+    let (_, made) = tenant.post("/v1.0/users", person("bo@contoso.com"));
+    let bo = made["id"].as_str().unwrap().to_owned();
+    tenant.patch(&format!("/v1.0/users/{bo}"), json!({"department": "Bakery"}));
+    let (status, group) = tenant.post("/v1.0/groups", json!({"displayName": "D", "mailNickname": "d", "mailEnabled": false, "securityEnabled": true, "groupTypes": ["DynamicMembership"], "membershipRule": "user.department -eq \"Bakery\""}));
+    assert_eq!(status, 201, "{group}");
+    let members = format!("/v1.0/groups/{}/members?$select=id", group["id"].as_str().unwrap());
+    let ids = || -> Vec<String> {
+        tenant.all(&members, &[]).0.iter().map(|member| member["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(), [bo.clone()]);
+    tenant.patch(&format!("/v1.0/users/{bo}"), json!({"department": "Kitchen"}));
+    assert_eq!(ids(), Vec::<String>::new());
+    let target = format!("/v1.0/groups/{}", group["id"].as_str().unwrap());
+    assert_eq!(
+        tenant.patch(&target, json!({"membershipRule": "user.department -startsWith \"kit\""})).0,
+        204
+    );
+    assert_eq!(ids(), [bo]);
+}

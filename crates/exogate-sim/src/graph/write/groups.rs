@@ -9,6 +9,7 @@ use super::super::query::single;
 use super::super::scene::Scene;
 use super::super::schema::{Field, Type};
 use super::super::single::entity;
+use super::dynamic;
 use super::members::{self, Edge};
 use super::property::{self, Assignment};
 use super::users::changed;
@@ -71,16 +72,16 @@ pub fn create(scene: &Scene<'_>, call: &Call) -> Result<Answer, GraphError> {
             )));
         }
     }
-    let (kind, dynamic) = kind_of(&body)?;
+    let (kind, computed) = kind_of(&body)?;
     let mut state = scene.world.state_mut();
     let assignments = property::read(&mut state, &body, Type::Group, true)?;
     let rule = body.get("membershipRule").and_then(Value::as_str).unwrap_or_default();
-    if dynamic && rule.is_empty() {
+    if computed && rule.is_empty() {
         return Err(GraphError::bad_request(
             "A value is required for property 'membershipRule' of a group with dynamic membership.",
         ));
     }
-    if !dynamic && !rule.is_empty() {
+    if !computed && !rule.is_empty() {
         return Err(GraphError::bad_request(
             "The property 'membershipRule' needs the group type 'DynamicMembership'.",
         ));
@@ -93,7 +94,7 @@ pub fn create(scene: &Scene<'_>, call: &Call) -> Result<Answer, GraphError> {
     group.assignable_to_role = assignable;
     group.members = places(scene, &state, &body, "members")?;
     group.owners = places(scene, &state, &body, "owners")?;
-    if dynamic {
+    if computed {
         if !group.members.is_empty() {
             return Err(GraphError::bad_request(members::DYNAMIC));
         }
@@ -111,6 +112,7 @@ pub fn create(scene: &Scene<'_>, call: &Call) -> Result<Answer, GraphError> {
     let id = object.id;
     let mut edit = scene.edit(&mut state);
     let idx = edit.insert(object).map_err(|error| refused(&error))?;
+    dynamic::settle_group(&mut edit, idx);
     scene.audit(&mut edit, "Add group.", &id.to_string(), vec![("displayName".into(), name)]);
     let mut answer = Answer::json(entity_of(scene, &state, call, idx)?);
     answer.status = http::StatusCode::CREATED;
@@ -187,8 +189,8 @@ pub fn update(scene: &Scene<'_>, call: &Call, key: &str) -> Result<Answer, Graph
     if group.assignable_to_role {
         scene.require(&[Act::WriteRoleGroups])?;
     }
-    let dynamic = dynamic_wanted(types.as_ref(), group)?;
-    check_rule(&assignments, dynamic.unwrap_or(group.rule.is_some()), group)?;
+    let computed = dynamic_wanted(types.as_ref(), group)?;
+    check_rule(&assignments, computed.unwrap_or(group.rule.is_some()), group)?;
     if group.kind == GroupKind::Security
         && assignments
             .iter()
@@ -204,7 +206,7 @@ pub fn update(scene: &Scene<'_>, call: &Call, key: &str) -> Result<Answer, Graph
     let id = object.id;
     let mut edit = scene.edit(&mut state);
     edit.update(idx, |object| {
-        if dynamic == Some(false)
+        if computed == Some(false)
             && let Some(group) = object.group_mut()
         {
             group.rule = None;
@@ -219,6 +221,11 @@ pub fn update(scene: &Scene<'_>, call: &Call, key: &str) -> Result<Answer, Graph
     }
     for owner in owners {
         edit.add_owner(idx, owner).map_err(|error| refused(&error))?;
+    }
+    if computed == Some(true)
+        || assignments.iter().any(|assignment| assignment.is(Field::Rule) || assignment.is(Field::RuleState))
+    {
+        dynamic::settle_group(&mut edit, idx);
     }
     scene.audit(&mut edit, "Update group.", &id.to_string(), changed(&assignments));
     Ok(Answer::no_content())

@@ -1,6 +1,7 @@
 //! Writes: users, groups, memberships, licences, deletion and restoration. Who may and what is refused is decided
 //! here; indices, change log and uniqueness are the state's.
 
+mod dynamic;
 mod groups;
 mod life;
 mod members;

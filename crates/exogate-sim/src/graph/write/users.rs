@@ -11,6 +11,7 @@ use super::super::query::{Plan, single};
 use super::super::scene::Scene;
 use super::super::schema::{Field, Type};
 use super::super::single::entity;
+use super::dynamic;
 use super::property::{self, Assignment};
 use super::{EXCHANGE_OWNED, SYNCED, reference, referenced, refused, target};
 use crate::state::app::role;
@@ -62,6 +63,7 @@ pub fn create(scene: &Scene<'_>, call: &Call) -> Result<Answer, GraphError> {
     let id = object.id;
     let mut edit = scene.edit(&mut state);
     let idx = edit.insert(object).map_err(|error| refused(&error))?;
+    dynamic::settle_user(&mut edit, idx);
     scene.audit(&mut edit, "Add user.", &upn, vec![("displayName".into(), name)]);
     let mut answer = Answer::json(entity_of(scene, &state, call, idx)?);
     answer.status = http::StatusCode::CREATED;
@@ -199,6 +201,7 @@ pub fn update(scene: &Scene<'_>, call: &Call, key: &str) -> Result<Answer, Graph
         }
     })
     .map_err(|error| refused(&error))?;
+    dynamic::settle_user(&mut edit, idx);
     scene.audit(&mut edit, "Update user.", &name, changed(&assignments));
     Ok(Answer::no_content())
 }
