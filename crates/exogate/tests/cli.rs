@@ -33,6 +33,18 @@ Ask:
   what                Show what a user can open
   get                 Show one account, group or mailbox
 
+Change:
+  grant               Give rights on shared mailboxes
+  revoke              Take rights on shared mailboxes
+  set                 Set mailbox attributes
+  group               Make, change and delete groups
+  plan                Show what a plan would do
+  apply               Carry out a plan
+  undo                Undo a plan, or one operation of it
+  restore             Put the rights on a mailbox back as they were
+  operations          List what was done, or prove that the journal is sound
+  operation           Show one plan or operation of the journal
+
 Tools:
   sim                 Run the simulated tenant alone, for this and other clients
   completions         Print a completion script for a shell
