@@ -11,22 +11,28 @@ CREATE TABLE ids (
 );
 CREATE UNIQUE INDEX ids_by_id ON ids (source, id);
 
+-- Objects get their integers in the order in which anything names them first: a member of a group
+-- may be named long before its user is read. Tables of objects therefore keep rows in the order of
+-- writing, and find them by an index of integers; in the order of oid, every page of users would
+-- be scattered over the whole table.
+
 -- What every run touches is kept narrow and apart, so that reading an unchanged tenant again
 -- rewrites some forty bytes per object. part: 1 users, 2 mailboxes, 3 client access attributes,
 -- 4 groups, 5 Exchange attributes of groups, 6 dynamic distribution groups.
 CREATE TABLE marks (
+    mark      INTEGER PRIMARY KEY,
     part      INTEGER NOT NULL,
     source    INTEGER NOT NULL,
     oid       INTEGER NOT NULL,
     hash      BLOB NOT NULL,
     first_run INTEGER NOT NULL,
     seen_run  INTEGER NOT NULL,
-    read_at   INTEGER NOT NULL,
-    PRIMARY KEY (part, source, oid)
-) WITHOUT ROWID;
+    read_at   INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX marks_by_oid ON marks (part, source, oid);
 
 CREATE TABLE users (
-    oid          INTEGER PRIMARY KEY,
+    oid          INTEGER NOT NULL UNIQUE,
     source       INTEGER NOT NULL,
     upn          TEXT NOT NULL COLLATE NOCASE,
     display_name TEXT,
@@ -37,7 +43,7 @@ CREATE TABLE users (
 CREATE INDEX users_by_upn ON users (source, upn);
 
 CREATE TABLE mailboxes (
-    oid                INTEGER PRIMARY KEY,
+    oid                INTEGER NOT NULL UNIQUE,
     source             INTEGER NOT NULL,
     kind               TEXT NOT NULL,
     display_name       TEXT NOT NULL,
@@ -72,11 +78,11 @@ CREATE TABLE group_exchange (
 );
 
 -- Attributes as JSON, apart from what look-ups and scans need.
-CREATE TABLE user_attributes           (oid INTEGER PRIMARY KEY, json TEXT NOT NULL);
-CREATE TABLE mailbox_attributes        (oid INTEGER PRIMARY KEY, json TEXT NOT NULL);
-CREATE TABLE cas_attributes            (oid INTEGER PRIMARY KEY, json TEXT NOT NULL);
-CREATE TABLE group_attributes          (oid INTEGER PRIMARY KEY, json TEXT NOT NULL);
-CREATE TABLE group_exchange_attributes (oid INTEGER PRIMARY KEY, json TEXT NOT NULL);
+CREATE TABLE user_attributes           (oid INTEGER NOT NULL UNIQUE, json TEXT NOT NULL);
+CREATE TABLE mailbox_attributes        (oid INTEGER NOT NULL UNIQUE, json TEXT NOT NULL);
+CREATE TABLE cas_attributes            (oid INTEGER NOT NULL UNIQUE, json TEXT NOT NULL);
+CREATE TABLE group_attributes          (oid INTEGER NOT NULL UNIQUE, json TEXT NOT NULL);
+CREATE TABLE group_exchange_attributes (oid INTEGER NOT NULL UNIQUE, json TEXT NOT NULL);
 
 -- role: 0 member, 1 owner.
 CREATE TABLE memberships (

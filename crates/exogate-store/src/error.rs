@@ -189,17 +189,6 @@ impl Fault {
     }
 }
 
-impl Fault {
-    /// The same failure, for another one whom it concerns.
-    pub(crate) fn again(&self) -> Self {
-        let again = match self {
-            Self::Sqlite(rusqlite::Error::SqliteFailure(code, text)) => (*code, text.clone()),
-            _ => (rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT), None),
-        };
-        Self::Sqlite(rusqlite::Error::SqliteFailure(again.0, again.1))
-    }
-}
-
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)

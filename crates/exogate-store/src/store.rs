@@ -139,7 +139,7 @@ impl Store {
     /// Has the writer write something that may share a transaction with what others write.
     pub(crate) async fn enter<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection, i64) -> Result<T, Fault> + Send + 'static,
+        work: impl Fn(&Connection, i64) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let permit = Arc::clone(&self.inner.waiting).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let (keep, kept) = mpsc::channel();
@@ -156,7 +156,7 @@ impl Store {
             }),
         }))?;
         outcome.await.map_err(|_| StoreError::Closed)??;
-        kept.try_recv().map_err(|_| StoreError::Closed)
+        kept.try_iter().last().ok_or(StoreError::Closed)
     }
 
     /// Has the writer do something when it comes to it.

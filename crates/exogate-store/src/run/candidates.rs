@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{Connection, Row};
 
 use crate::error::Fault;
+use crate::write::ids;
 
 /// What kind of object a candidate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,19 +60,18 @@ pub struct Candidate {
     pub seen: bool,
 }
 
-/// The columns of a scan that identify somebody, after the id. An index would only make the scan
-/// jump about in the table.
+/// The columns of a scan that identify somebody, after the object's integer. An index would only
+/// make the scan jump about in the table.
 type Columns = &'static [(usize, MatchedBy)];
 
 const USERS: (&str, Columns) = (
-    "SELECT i.id, u.sid, u.upn, u.mail, u.display_name
-     FROM users u NOT INDEXED JOIN ids i ON i.oid = u.oid WHERE u.source = ?1",
+    "SELECT oid, sid, upn, mail, display_name FROM users NOT INDEXED WHERE source = ?1",
     &[(1, MatchedBy::Sid), (2, MatchedBy::Upn), (3, MatchedBy::Address), (4, MatchedBy::DisplayName)],
 );
 const MAILBOXES: (&str, Columns) = (
-    "SELECT i.id, m.exchange_guid, m.upn, m.primary_smtp, m.distinguished_name, m.legacy_dn, m.name,
-         m.alias, m.display_name
-     FROM mailboxes m NOT INDEXED JOIN ids i ON i.oid = m.oid WHERE m.source = ?1",
+    "SELECT oid, exchange_guid, upn, primary_smtp, distinguished_name, legacy_dn, name, alias,
+         display_name
+     FROM mailboxes NOT INDEXED WHERE source = ?1",
     &[
         (1, MatchedBy::ExchangeGuid),
         (2, MatchedBy::Upn),
@@ -84,7 +84,7 @@ const MAILBOXES: (&str, Columns) = (
     ],
 );
 const GROUPS: (&str, Columns) = (
-    "SELECT g.id, g.sid, e.exchange_guid, g.mail, e.distinguished_name, e.name, e.alias, g.display_name
+    "SELECT g.oid, g.sid, e.exchange_guid, g.mail, e.distinguished_name, e.name, e.alias, g.display_name
      FROM groups g NOT INDEXED LEFT JOIN group_exchange e ON e.oid = g.oid WHERE g.source = ?1",
     &[
         (1, MatchedBy::Sid),
@@ -120,14 +120,16 @@ pub(super) fn find(
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query([source])?;
         while let Some(row) = rows.next()? {
-            for (column, by) in [(0, MatchedBy::Id)].iter().chain(columns) {
+            for (column, by) in columns {
                 let Some(text) = text(row, *column)? else { continue };
                 for key in fold(text, &mut buffer).and_then(|text| folded.get(text)).into_iter().flatten() {
-                    found.push(Candidate { key: key.clone(), by: *by, kind, id: row.get(0)?, seen: false });
+                    let id = id(connection, row.get(0)?)?;
+                    found.push(Candidate { key: key.clone(), by: *by, kind, id, seen: false });
                 }
             }
         }
     }
+    by_id(connection, source, folded.into_values().flatten(), &mut found)?;
     found.sort_unstable();
     found.dedup();
     // Few, and kept apart from the columns of the scan.
@@ -141,6 +143,34 @@ pub(super) fn find(
         candidate.seen = seen.exists(rusqlite::params![source, candidate.id, one, other, run])?;
     }
     Ok(found)
+}
+
+/// Those who are meant by their very id. Ids have an index, and need no scan.
+fn by_id(
+    connection: &Connection,
+    source: i64,
+    wanted: impl Iterator<Item = String>,
+    found: &mut Vec<Candidate>,
+) -> Result<(), Fault> {
+    const TABLES: [(&str, CandidateKind); 3] = [
+        ("SELECT 1 FROM users WHERE oid = ?1", CandidateKind::User),
+        ("SELECT 1 FROM mailboxes WHERE oid = ?1", CandidateKind::Mailbox),
+        ("SELECT 1 FROM groups WHERE oid = ?1", CandidateKind::Group),
+    ];
+    for key in wanted {
+        let Some(oid) = ids::find(connection, source, &key)? else { continue };
+        for (sql, kind) in TABLES {
+            if connection.prepare_cached(sql)?.exists([oid])? {
+                let id = id(connection, oid)?;
+                found.push(Candidate { key: key.clone(), by: MatchedBy::Id, kind, id, seen: false });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn id(connection: &Connection, oid: i64) -> Result<String, Fault> {
+    Ok(connection.prepare_cached("SELECT id FROM ids WHERE oid = ?1")?.query_row([oid], |row| row.get(0))?)
 }
 
 /// Whether a run has seen an object, as one of two parts.
