@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use exogate_microsoft::WireError;
 use exogate_model::operation::{Entry, Operation, Outcome};
-use exogate_model::plan::Plan;
+use exogate_model::plan::{GroupOperation, Plan};
 use exogate_store::{Acceptance, Journal, JournalRecord, NewEntry, SourceStore, StoreError};
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -245,6 +245,34 @@ impl Provisioner {
         observer.reached(Step::Accepted).await;
         inner.run(&plan, &submission.operations, &parties, &observer, &cancel).await?;
         inner.result(&plan).await
+    }
+
+    /// Groups that earlier runs of the very same plan made: id by name. With these in the snapshot,
+    /// the plan compiles to what is missing.
+    pub async fn made_before(&self, plan: &Plan) -> Result<HashMap<String, String>, ProvisionError> {
+        const LOOKED_THROUGH: usize = 100;
+        let mut made = HashMap::new();
+        let creates = plan.groups.iter().any(|request| request.operation == GroupOperation::Create);
+        if !creates {
+            return Ok(made);
+        }
+        let (journal, source) = (&self.inner.journal, self.inner.store.name());
+        for id in journal.plans(source, LOOKED_THROUGH).await? {
+            let records = journal.plan(source, &id).await?;
+            let same = records.iter().any(|record| match &record.entry {
+                Entry::Accepted { plan: earlier, .. } => {
+                    (&earlier.accounts, &earlier.groups) == (&plan.accounts, &plan.groups)
+                }
+                _ => false,
+            });
+            let results = if same { result_of(&id, &records).results } else { Vec::new() };
+            for result in results {
+                if let Some(group) = result.made {
+                    made.entry(result.operation.target.name).or_insert(group.to_lowercase());
+                }
+            }
+        }
+        Ok(made)
     }
 
     /// How a plan stands.

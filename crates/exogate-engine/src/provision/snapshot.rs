@@ -169,6 +169,8 @@ pub struct Snapshot {
     pub groups: HashMap<String, Lookup<GroupState>>,
     /// Members and owners by the text that named them.
     pub parties: HashMap<String, Lookup<Party>>,
+    /// Groups that an earlier run of the very same plan made: id by name.
+    pub made: HashMap<String, String>,
 }
 
 /// Look-ups under way at once; the store reads with a few connections.
@@ -202,7 +204,7 @@ impl Snapshot {
         more_groups.retain(|id| !groups.contains_key(id));
         mailboxes.extend(each(more_mailboxes, |key| mailbox(store, key)).await?);
         groups.extend(each(more_groups, |id| group(store, id)).await?);
-        Ok(Self { accounts, mailboxes, groups, parties })
+        Ok(Self { accounts, mailboxes, groups, parties, made: HashMap::new() })
     }
 }
 

@@ -128,7 +128,8 @@ impl Changing {
 
     /// The operations of a plan, or every reason why it is refused.
     pub async fn compile(&self, app: &App, plan: &Plan) -> Result<Vec<Operation>, Failure> {
-        let snapshot = Snapshot::of(&self.store, plan).await.map_err(connect::from_store)?;
+        let mut snapshot = Snapshot::of(&self.store, plan).await.map_err(connect::from_store)?;
+        snapshot.made = self.provisioner.made_before(plan).await.map_err(from_provision)?;
         let rules = Rules {
             account_schema: &self.source.account_schema,
             group_schema: &self.source.group_schema,

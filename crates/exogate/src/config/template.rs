@@ -109,6 +109,16 @@ send_on_behalf = true
 entitlement_mailboxes = ["shared"]
 # A run that would delete more than this share of what is known stops and asks. 0 asks at every deletion.
 deletion_guard_percent = 10
+# Send BypassSecurityGroupManagerCheck with the cmdlets that know it: an application can own no group.
+bypass_security_group_manager_check = true
+
+# Attributes that may be set, per kind of object; each must be in the schema above. What is marked for review is
+# carried out only when somebody has confirmed it.
+# [sources.{source}.policy]
+# account = ["EXO_HiddenFromAddressListsEnabled", {{ name = "EXO_EmailAddresses", review_required = true }}]
+# distribution_list = [{{ name = "EXO_HiddenFromAddressListsEnabled", default = false }}]
+# mail_enabled_security_group = ["EXO_HiddenFromAddressListsEnabled"]
+# microsoft_365_group = ["EXO_HiddenFromAddressListsEnabled"]
 
 # How hard to push. The limit of the tenant is found by itself; these only bound the search.
 # [sources.{source}.limits]

@@ -367,8 +367,14 @@ impl Compiler<'_> {
         if kind.is_exchange() && !self.rules.options.manage_exchange_online {
             return self.refuse(of, "", Problem::NoExchange);
         }
-        if !matches!(self.snapshot.groups.get(of), None | Some(Lookup::Missing { .. })) {
-            return self.refuse(of, "", Problem::Exists { name: of.to_owned() });
+        let snapshot = self.snapshot;
+        match snapshot.groups.get(of) {
+            None | Some(Lookup::Missing { .. }) => {}
+            // An earlier run of this plan made it, and something else of the plan failed.
+            Some(Lookup::Found(group)) if snapshot.made.get(of) == Some(&group.party.id) => {
+                return self.complete(request);
+            }
+            Some(_) => return self.refuse(of, "", Problem::Exists { name: of.to_owned() }),
         }
         let mut definition = GroupDefinition {
             kind,
@@ -435,6 +441,21 @@ impl Compiler<'_> {
             }
         }
         self.create_steps(target, definition, serves, review);
+    }
+
+    /// The rest of a creation of which the group itself is there already.
+    fn complete(&mut self, request: &GroupRequest) {
+        const NAMING: [&str; 3] = ["EXO_Alias", "EXO_PrimarySmtpAddress", "mailNickname"];
+        let mut rest = request.clone();
+        rest.attributes.retain(|one| !NAMING.iter().any(|name| name.eq_ignore_ascii_case(&one.name)));
+        for attribute in &mut rest.attributes {
+            // What a new group is made with is added to one that is there.
+            let list = [MEMBERS, OWNERS].iter().any(|name| name.eq_ignore_ascii_case(&attribute.name));
+            if list && attribute.op == Op::Set {
+                attribute.op = Op::Add;
+            }
+        }
+        self.modify(&rest);
     }
 
     fn create_steps(

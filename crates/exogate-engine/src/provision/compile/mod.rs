@@ -164,7 +164,7 @@ impl<'a> Compiler<'a> {
             let next = order.len();
             order.entry(step.target.lock()).or_insert(next);
         }
-        self.steps.sort_by_key(|step| (order.get(&step.target.lock()).copied(), step.phase));
+        self.steps.sort_by_cached_key(|step| (order.get(&step.target.lock()).copied(), step.phase));
         Ok(self
             .steps
             .into_iter()
@@ -209,3 +209,6 @@ fn useless_group(group: &GroupState) -> Option<&'static str> {
 fn shown(what: impl Into<String>, before: impl Into<String>, after: impl Into<String>) -> Shown {
     Shown { what: what.into(), before: before.into(), after: after.into() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -265,7 +265,7 @@ fn made_again(definition: &GroupDefinition) -> Vec<Action> {
     let mut definition = definition.clone();
     let (with, after): (Vec<Edit>, Vec<Edit>) = std::mem::take(&mut definition.edits)
         .into_iter()
-        .partition(|edit| super::call::goes_with_creation(definition.kind, &edit.parameter));
+        .partition(|edit| crate::provision::call::goes_with_creation(definition.kind, &edit.parameter));
     definition.edits = with;
     let cmdlet = definition.kind.is_exchange().then(|| "Set-DistributionGroup".to_owned());
     let mut actions = vec![Action::CreateGroup { definition }];
@@ -274,3 +274,6 @@ fn made_again(definition: &GroupDefinition) -> Vec<Action> {
     }
     actions
 }
+
+#[cfg(test)]
+mod tests;
