@@ -287,9 +287,8 @@ fn functions_are_called_with_arguments_that_they_have() {
         for token in &tokens[at + 1..] {
             match token {
                 Token::Open(_) => depth += 1,
-                Token::Close(_) if depth == 0 => break,
+                Token::Close(_) | Token::Line | Token::Mark(';' | '|') if depth == 0 => break,
                 Token::Close(_) => depth -= 1,
-                Token::Line | Token::Mark(';' | '|') if depth == 0 => break,
                 Token::Word(word) if depth == 0 && word.starts_with('-') => {
                     let argument = word.trim_start_matches('-');
                     assert!(

@@ -116,11 +116,11 @@ fn element(xml: &mut String, property: &Property, value: &Value<'_>, objects: &m
         (Value::List(list), _) => collection(xml, name, list, objects),
         (Value::Null, WireType::List) => collection(xml, name, &[], objects),
         (Value::Text(text), WireType::List) => {
-            collection(xml, name, &[std::borrow::Cow::Borrowed(&**text)], objects)
+            collection(xml, name, &[std::borrow::Cow::Borrowed(&**text)], objects);
         }
         (Value::Null, _) => simple(xml, "Nil", name, None),
         (Value::Bool(value), WireType::Text) => {
-            simple(xml, "S", name, Some(if *value { "True" } else { "False" }))
+            simple(xml, "S", name, Some(if *value { "True" } else { "False" }));
         }
         (Value::Bool(value), _) => simple(xml, "B", name, Some(if *value { "true" } else { "false" })),
         (Value::Int(number), wire) => {

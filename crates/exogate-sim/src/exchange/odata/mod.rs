@@ -109,7 +109,7 @@ impl Call<'_> {
         if !allowed {
             return answer::denied(self.ctx, self.req, self.knobs, self.caller);
         }
-        match self.run(work) {
+        match self.run(&work) {
             Ok(answer) => answer.into_reply(self),
             Err(error) => answer::error(self.ctx, self.req, self.knobs, &error),
         }
@@ -159,10 +159,10 @@ impl Call<'_> {
         })
     }
 
-    fn run(&self, work: Work<'_>) -> Result<Answer, ExchangeError> {
+    fn run(&self, work: &Work<'_>) -> Result<Answer, ExchangeError> {
         let state = self.ctx.state();
         let reader = Reader::new(&state, self.req.view_at, self.knobs, &self.ctx.services.exchange.sessions);
-        match work {
+        match *work {
             Work::Set(set) => sets::read(self, &reader, set, self.key()),
             Work::ByAddress(set, step) => {
                 let address = step.argument("SmtpAddress").unwrap_or_default().to_owned();

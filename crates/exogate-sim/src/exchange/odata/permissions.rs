@@ -82,7 +82,7 @@ fn place(at: usize) -> u32 {
 fn holders(reader: &Reader<'_>, object: &Object) -> Vec<Holder> {
     let mut holders: Vec<Holder> = Vec::new();
     let mut known: HashMap<Trustee, usize> = HashMap::new();
-    for ace in object.mailbox().into_iter().flat_map(|mailbox| mailbox.rows()) {
+    for ace in object.mailbox().into_iter().flat_map(crate::state::Mailbox::rows) {
         if let Some(at) = known.get(&ace.trustee) {
             holders[*at].entries.push(ace);
             continue;
