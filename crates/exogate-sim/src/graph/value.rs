@@ -457,6 +457,6 @@ mod tests {
     #[test]
     fn cloud_sids_follow_from_the_id() {
         let id = "01020304-0506-0708-090a-0b0c0d0e0f10".parse().unwrap();
-        assert_eq!(cloud_sid(id), "S-1-12-1-16909060-117966086-185338377-269422093");
+        assert_eq!(cloud_sid(id), "S-1-12-1-16909060-117966086-202050057-269422093");
     }
 }

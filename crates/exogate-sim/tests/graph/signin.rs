@@ -234,7 +234,8 @@ fn refusals_carry_seven_fields_and_the_right_status() {
     let without = |name: &str| -> Vec<(&str, &str)> {
         full.iter().filter(|(held, _)| *held != name).copied().collect()
     };
-    let cases: Vec<(u32, &str, Vec<(&str, &str)>)> = vec![
+    type Fields<'f> = Vec<(&'f str, &'f str)>;
+    let cases: Vec<(u32, &str, Fields<'_>)> = vec![
         (900144, &own, without("grant_type")),
         (900144, &own, without("client_id")),
         (900144, &own, without("scope")),
@@ -487,7 +488,7 @@ fn services_refuse_what_is_no_token_for_them() {
             let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
             request = request.with_header(http::header::AUTHORIZATION, value);
         }
-        authenticate(&tenant.world, &request, resource)
+        authenticate(&tenant.world, &request, resource).map_err(Box::new)
     };
     assert!(call(Some(&graph), Resource::Graph).unwrap().has_role("user.read.all"));
     let reply = call(Some(&graph), Resource::Exchange).unwrap_err();

@@ -325,7 +325,7 @@ fn dynamic_groups_follow_their_rule() {
     let ids = || -> Vec<String> {
         tenant.all(&members, &[]).0.iter().map(|member| member["id"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(ids(), [bo.clone()]);
+    assert_eq!(ids(), std::slice::from_ref(&bo));
     tenant.patch(&format!("/v1.0/users/{bo}"), json!({"department": "Kitchen"}));
     assert_eq!(ids(), Vec::<String>::new());
     let target = format!("/v1.0/groups/{}", group["id"].as_str().unwrap());
