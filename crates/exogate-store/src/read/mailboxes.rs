@@ -12,7 +12,7 @@ use crate::rows::{Cursor, EntitlementRecord, Found, LabelMatch, MailboxRecord, M
 use crate::write::ids;
 
 const REF: &str = "SELECT i.id, m.kind, m.display_name, m.primary_smtp, m.exchange_guid,
-        (SELECT label FROM labels l WHERE l.mailbox = m.oid AND l.until_run IS NULL), m.oid
+        (SELECT label FROM labels l WHERE l.mailbox = m.oid AND l.until_run IS NULL)
     FROM mailboxes m JOIN ids i ON i.oid = m.oid";
 
 fn reference(row: &Row<'_>) -> Result<MailboxRef, Fault> {
@@ -125,15 +125,18 @@ pub(crate) fn to_read(
     let kinds: Vec<&str> = kinds.iter().map(MailboxKind::recipient_type_details).collect();
     let kinds = codec::to_json("kinds of mailboxes", &kinds)?;
     let after: i64 = after.and_then(|cursor| cursor.key.parse().ok()).unwrap_or_default();
-    let sql = format!(
-        "{REF} JOIN marks k ON k.part = ?1 AND k.source = ?2 AND k.oid = m.oid
-         WHERE k.oid > ?3 AND m.kind IN (SELECT value FROM json_each(?4))
+    let mut statement = connection.prepare_cached(
+        "SELECT i.id, m.kind, m.display_name, m.primary_smtp, m.exchange_guid,
+             (SELECT label FROM labels l WHERE l.mailbox = m.oid AND l.until_run IS NULL), m.rowid
+         FROM mailboxes m NOT INDEXED
+             CROSS JOIN marks k ON k.part = ?1 AND k.source = ?2 AND k.oid = m.oid
+             CROSS JOIN ids i ON i.oid = m.oid
+         WHERE m.rowid > ?3 AND m.source = ?2 AND m.kind IN (SELECT value FROM json_each(?4))
              AND k.seen_run = ?5
              AND NOT EXISTS (
                  SELECT 1 FROM facet_reads f WHERE f.mailbox = m.oid AND f.facet = ?6 AND f.run = ?5)
-         ORDER BY k.oid LIMIT ?7"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
+         ORDER BY m.rowid LIMIT ?7",
+    )?;
     let mut rows = statement.query((
         Part::Mailboxes.number(),
         source,
@@ -147,7 +150,7 @@ pub(crate) fn to_read(
     while let Some(row) = rows.next()? {
         items.push((reference(row)?, row.get(6)?));
     }
-    let page = page(items, limit, |(_, oid)| Cursor { key: oid.to_string(), id: String::new() });
+    let page = page(items, limit, |(_, row)| Cursor { key: row.to_string(), id: String::new() });
     Ok(Page { items: page.items.into_iter().map(|(reference, _)| reference).collect(), next: page.next })
 }
 

@@ -68,9 +68,9 @@ fn each_governed(
     let mut statement = connection.prepare_cached(
         "SELECT m.oid, m.display_name, m.primary_smtp,
              (SELECT label FROM labels l WHERE l.mailbox = m.oid AND l.until_run IS NULL)
-         FROM mailboxes m JOIN marks k ON k.part = ?2 AND k.source = ?1 AND k.oid = m.oid
+         FROM mailboxes m NOT INDEXED CROSS JOIN marks k ON k.part = ?2 AND k.source = ?1 AND k.oid = m.oid
          WHERE k.seen_run = ?3 AND m.kind IN (SELECT value FROM json_each(?4))
-         ORDER BY k.oid",
+         ORDER BY m.rowid",
     )?;
     let mut rows = statement.query((context.source, Part::Mailboxes.number(), context.run, kinds))?;
     while let Some(row) = rows.next()? {

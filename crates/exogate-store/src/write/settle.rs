@@ -83,7 +83,7 @@ fn doom(connection: &Connection, context: &Context, part: Part) -> Result<(), Fa
     connection
         .prepare_cached(
             "INSERT INTO temp.doomed (part, oid)
-             SELECT part, oid FROM marks WHERE part = ?1 AND source = ?2 AND seen_run < ?3",
+             SELECT part, oid FROM marks NOT INDEXED WHERE part = ?1 AND source = ?2 AND seen_run < ?3",
         )?
         .execute((part.number(), context.source, context.run))?;
     Ok(())
@@ -114,7 +114,7 @@ fn announce_objects(
     let sql = format!(
         "INSERT INTO changes (source, run, at, object, id, name, learnt, happened)
          SELECT ?1, ?2, ?3, ?4, i.id, o.{name}, ?5, ?6
-         FROM marks k JOIN ids i ON i.oid = k.oid JOIN {table} o ON o.oid = k.oid
+         FROM marks k NOT INDEXED JOIN ids i ON i.oid = k.oid JOIN {table} o ON o.oid = k.oid
          WHERE k.part = ?7 AND k.source = ?1 AND {which}
          ORDER BY i.id"
     );
@@ -290,7 +290,7 @@ pub(crate) fn forecast(
     part: Coverage,
 ) -> Result<(u64, u64), Fault> {
     let (table, which, number) = match (part, Part::covered_by(part)) {
-        (_, Some(marked)) => ("marks", "part = ?3", marked.number()),
+        (_, Some(marked)) => ("marks NOT INDEXED", "part = ?3", marked.number()),
         (Coverage::Grants(facet), None) => ("grants", "facet = ?3", codec::facet_number(facet)),
         (_, None) => ("memberships", "?3 = 0", 0),
     };
