@@ -60,7 +60,11 @@ pub(crate) fn dispatch(ctx: &World, req: &Request) -> Reply {
         return invoke::invoke(ctx, req, &caller);
     }
     if is(3, "$batch") && req.path.segments.len() == 4 {
-        return batch::batch(ctx, req);
+        return if odata::multipart::is_multipart(req) {
+            odata::multipart::batch(ctx, req)
+        } else {
+            batch::batch(ctx, req)
+        };
     }
     if is(1, "v2.0") && req.path.segments.len() == 4 {
         return invoke::endpoint(ctx, req, &caller);

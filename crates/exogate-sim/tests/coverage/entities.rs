@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use exogate_sim::exchange::odata::SHAPES;
 use exogate_sim::exchange::schema;
-use http::Method;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method};
 use serde_json::json;
 
 use crate::probe::{Expect, Table, judge};
@@ -37,6 +38,16 @@ pub fn tables() -> Vec<Table> {
     let target = format!("/adminapi/beta/{}/$batch", bench.tenant());
     let answer = bench.send(bench.request(bench.app, &target, batch.to_string()));
     table.add(["`$batch`", "several calls in one (JSON)"], judge(&answer, Expect::Works));
+    let part = format!(
+        "--b\r\nContent-Type: application/http\r\n\r\nGET /adminapi/beta/{}/Mailbox HTTP/1.1\r\n\r\n\r\n--b--\r\n",
+        bench.tenant()
+    );
+    let mut request = bench.request(bench.app, &target, part);
+    request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("multipart/mixed; boundary=b"));
+    table.add(
+        ["`$batch`", "several reads of entities in one (multipart)"],
+        judge(&bench.send(request), Expect::Works),
+    );
     for (path, what) in [
         ("EXOModuleFile?Version=3.6.0", "module text and format file, by role"),
         ("EXOBanner('AutogenSession')?Version=3.6.0", "banner"),
@@ -44,6 +55,9 @@ pub fn tables() -> Vec<Table> {
         ("basicinfo('AdminApiState')", "Get-ConnectionInformation"),
         ("CmdletInfo", "cmdlets of the session with their parameters"),
         ("$metadata", "the entity model"),
+        ("RbacQuery", "roles of the caller (no client that was seen asks)"),
+        ("Initialize", "preparation of a tenant (no client that was seen asks)"),
+        ("UnifiedGroup", "further entity sets (no Get-EXO* cmdlet asks)"),
     ] {
         table.add([&format!("`{path}`"), what], judge(&get(&bench, path), Expect::Works));
     }

@@ -1,5 +1,6 @@
 //! Entity sets: keys, options, contexts, pages, levels of metadata.
 
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use exogate_sim::exchange::odata::types::model;
@@ -260,4 +261,26 @@ fn folders_have_sizes_that_add_up() {
         b64(id)
     ));
     assert_eq!(rights.rows()[0]["FolderName"], "Calendar");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever is asked, the answer is one of the service's own.
+    #[test]
+    fn no_request_brings_it_down(
+        path in "(Mailbox|Recipient|CasMailbox|EXOModuleFile|basicinfo|\\$metadata|\\('[a-zA-Z=%/]{0,8}'\\)|/|MailboxPermission|MailboxFolder|Exchange\\.GetMailboxFolderStatistics|\\(|\\)|,|=|é){0,6}",
+        query in "(&|\\$filter=|\\$select=|PropertySet=|isEncoded=true|Anr=|RecipientTypeDetails=|\\$skiptoken=|\\$expand=RecipientPermission|\\$top=1|eq|'|%20|[a-zA-Z0-9]{1,6}|é){0,8}",
+        size in "[0-9a-z=.;]{0,12}",
+    ) {
+        thread_local!(static BENCH: Bench = Bench::new());
+        BENCH.with(|bench| {
+            let answer = bench.get_with(&format!("{path}?{query}"), &[("prefer", &format!("odata.maxpagesize={size}"))]);
+            prop_assert!(answer.status < 500);
+            if answer.status == 400 {
+                prop_assert!(answer.json()["error"]["message"].is_string());
+            }
+            Ok(())
+        })?;
+    }
 }

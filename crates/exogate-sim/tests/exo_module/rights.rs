@@ -139,3 +139,34 @@ fn there_are_no_mobile_devices() {
     assert!(bench.get(&format!("Mailbox('{key}')/MobileDevice?isEncoded=true")).rows().is_empty());
     assert_eq!(bench.get(&format!("Mailbox('{}')/MobileDevice?isEncoded=true", b64("nobody"))).status, 404);
 }
+
+#[test]
+fn reads_are_bundled_in_parts() {
+    let bench = Bench::new();
+    let base = format!("https://outlook.office365.com/adminapi/beta/{}", bench.tenant());
+    let part = |id: u32, key: &str| {
+        format!(
+            "--batch_1\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\nContent-ID: {id}\r\n\r\nGET {base}/Mailbox('{}')/MailboxPermission?isEncoded=true HTTP/1.1\r\nAccept: application/json;odata.metadata=minimal\r\n\r\n\r\n",
+            b64(key)
+        )
+    };
+    let body = format!("{}{}--batch_1--\r\n", part(1, "o365support"), part(2, "nobody"));
+    let mut request = bench.request(bench.app, &format!("/adminapi/beta/{}/$batch", bench.tenant()), body);
+    request.headers.insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("multipart/mixed; boundary=batch_1"),
+    );
+    let answer = bench.send(request);
+    assert_eq!(answer.status, 200);
+    let kind = answer.headers["content-type"].to_str().unwrap().to_owned();
+    let boundary = kind.split_once("boundary=").unwrap().1.to_owned();
+    let text = String::from_utf8(answer.body).unwrap();
+    let parts: Vec<&str> = text.split(&format!("--{boundary}")).collect();
+    assert_eq!(parts.len(), 4, "{text}");
+    assert!(parts[1].contains("Content-ID: 1\r\n\r\nHTTP/1.1 200 OK\r\n"));
+    let json: serde_json::Value =
+        serde_json::from_str(parts[1].rsplit_once("\r\n\r\n").unwrap().1.trim()).unwrap();
+    assert!(json["value"].as_array().unwrap().len() > 3);
+    assert!(parts[2].contains("Content-ID: 2\r\n\r\nHTTP/1.1 404 Not Found\r\n"));
+    assert_eq!(parts[3], "--\r\n");
+}

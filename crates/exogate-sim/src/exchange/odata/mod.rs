@@ -7,6 +7,7 @@ pub mod entity;
 pub mod filter;
 mod folders;
 mod metadata;
+pub(super) mod multipart;
 pub mod path;
 mod permissions;
 mod reply;
