@@ -488,6 +488,11 @@ function Invoke-TenantCmdlet
     $ask = $false
     if ($Impact -ne '')
     {
+        # What the caller said himself counts, wherever his preference came from.
+        if ($Bound.ContainsKey('Confirm'))
+        {
+            if ($Bound['Confirm']) { $Preference = 'Low' } else { $Preference = 'None' }
+        }
         $order = @('None', 'Low', 'Medium', 'High')
         $ask = $WhatIf -or (($Preference -ne 'None') -and ($order.IndexOf($Impact) -ge $order.IndexOf($Preference)))
     }
