@@ -194,8 +194,7 @@ mod tests {
             match property.name {
                 "Identity" => Some(Value::text("a<b>&\"c\"\n_x0041_")),
                 "ExchangeGuid" => Some(Value::Guid(uuid::Uuid::from_u128(1))),
-                "WhenCreatedUTC" => Some(Value::Time(Time::from_seconds(0))),
-                "WhenCreated" => Some(Value::Time(Time::from_seconds(0))),
+                "WhenCreatedUTC" | "WhenCreated" => Some(Value::Time(Time::from_seconds(0))),
                 "GrantSendOnBehalfTo" => Some(Value::List(vec!["x".into(), "y".into()])),
                 _ => None,
             }
