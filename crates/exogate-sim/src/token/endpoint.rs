@@ -9,6 +9,7 @@ use super::client::Form;
 use super::discovery;
 use super::error::SignInError;
 use super::grant::TokenRequest;
+use super::interactive;
 use super::knobs::TokenKnobs;
 use super::tenant::resolve;
 use crate::clock::Time;
@@ -32,6 +33,13 @@ pub fn respond(
     match lower.as_slice() {
         [_, "oauth2", "v2.0", "token"] => call.token(knobs, tenant, true),
         [_, "oauth2", "token"] => call.token(knobs, tenant, false),
+        [_, "oauth2", "v2.0", "devicecode"] | [_, "oauth2", "devicecode"] => {
+            let form = Form::read(&request.body, None);
+            call.send(Err(interactive::device_code(state, tenant, &form)))
+        }
+        [_, "oauth2", "v2.0", "authorize"] | [_, "oauth2", "authorize"] => {
+            interactive::authorize(state, tenant, &request.query)
+        }
         ["common", "discovery", "instance"] => call.instance(),
         [_, "v2.0", ".well-known", "openid-configuration"] => call.configuration(tenant, true),
         [_, ".well-known", "openid-configuration"] => call.configuration(tenant, false),

@@ -10,6 +10,7 @@ pub mod error;
 pub mod gate;
 pub mod grant;
 pub mod imds;
+pub mod interactive;
 pub mod keys;
 mod knobs;
 mod principal;
