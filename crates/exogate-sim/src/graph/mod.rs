@@ -9,6 +9,7 @@ pub mod eval;
 pub mod json;
 mod knobs;
 pub mod list;
+pub mod metadata;
 pub mod nav;
 pub mod odata;
 pub mod organization;
@@ -29,8 +30,8 @@ pub mod write;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
+use http::{Method, StatusCode};
 
 pub use knobs::{DeltaExpiry, GraphKnobs};
 
@@ -53,6 +54,10 @@ pub async fn handle(world: &Arc<World>, request: Request) -> Reply {
 /// Answers a request to the directory API.
 #[must_use]
 pub fn respond(world: &World, request: &Request) -> Reply {
+    if let Some(mut reply) = document(request) {
+        usual_headers(world, request, &mut reply);
+        return reply;
+    }
     let principal = match authenticate(world, request, Resource::Graph) {
         Ok(principal) => principal,
         Err(mut reply) => {
@@ -101,6 +106,22 @@ pub fn respond(world: &World, request: &Request) -> Reply {
     });
     usual_headers(world, request, &mut reply);
     reply
+}
+
+/// The documents at the root, which anybody may read.
+fn document(request: &Request) -> Option<Reply> {
+    let version = request.path.segment(0)?.to_ascii_lowercase();
+    if request.method != Method::GET || !matches!(version.as_str(), "v1.0" | "beta") {
+        return None;
+    }
+    let call = Call::of(request);
+    match call.segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => Some(Reply::json(StatusCode::OK, &metadata::service_document(&call))),
+        [name] if name.eq_ignore_ascii_case("$metadata") => {
+            Some(Reply::with(StatusCode::OK, "application/xml", metadata::document()))
+        }
+        _ => None,
+    }
 }
 
 /// What every answer of the gateway carries.
