@@ -8,6 +8,7 @@ pub mod folder;
 
 use std::net::SocketAddr;
 
+use exogate_sim::state::AppKind;
 use exogate_sim::{AppSpec, RunningSim, SimOptions};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,6 +20,9 @@ use folder::Folder;
 
 /// The application that is registered; the same in every folder, so that notes and scripts stay valid.
 const CLIENT_ID: Uuid = Uuid::from_u128(0x0b9f_3d0e_6a55_4a0c_8f1c_2f6a_4d9e_7701);
+
+/// The managed identity of the machine that the metadata service stands for.
+const IDENTITY_ID: Uuid = Uuid::from_u128(0x5c1e_9f27_3b48_4d06_9a70_6e2d_81b4_c302);
 
 /// What a client needs to know; kept in the folder for `exogate sim env`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +71,15 @@ pub async fn start(
         ..AppSpec::exogate().with_certificate(credentials.certificate_der.clone())
     };
     let app = sim.register_app(spec).map_err(|error| Failure::new(Exit::Failed, error))?;
+    if sim.imds_addr().is_some() {
+        let identity = AppSpec {
+            client_id: Some(IDENTITY_ID),
+            display_name: "exogate-machine".to_owned(),
+            kind: AppKind::ManagedIdentity,
+            ..AppSpec::exogate()
+        };
+        sim.register_app(identity).map_err(|error| Failure::new(Exit::Failed, error))?;
+    }
     let tenant = sim.tenant();
     let facts = Facts {
         address: sim.addr(),
