@@ -22,6 +22,7 @@ def _tenant():
     return SimpleNamespace(
         host=host,
         port=int(port),
+        imds=f"http://{facts['imds']}",
         tenant_id=facts["tenantId"],
         domain=facts["domain"],
         initial_domain=facts["initialDomain"],

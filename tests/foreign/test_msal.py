@@ -90,3 +90,35 @@ def test_signatures_verify_against_the_published_keys(tenant):
     kid = jwt.get_unverified_header(token)["kid"]
     key = jwt.PyJWK(next(key for key in keys if key["kid"] == kid), algorithm="RS256")
     jwt.decode(token, key.key, algorithms=["RS256"], audience="https://outlook.office365.com")
+
+
+def exchange_module():
+    return msal.PublicClientApplication(
+        "fb78d390-0c51-40cd-8e17-fdbfab77341b",
+        authority="https://login.microsoftonline.com/organizations",
+        client_capabilities=["cp1"],
+    )
+
+
+def test_the_exchange_modules_client_signs_a_user_in_and_refreshes(tenant):
+    app = exchange_module()
+    answer = app.acquire_token_by_username_password("mark.taylor@contoso.com", "Passw0rd!", EXCHANGE)
+    assert "access_token" in answer, answer
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    assert claims["upn"].lower() == "mark.taylor@contoso.com"
+    assert claims["appid"] == "fb78d390-0c51-40cd-8e17-fdbfab77341b"
+    assert answer["id_token_claims"]["tid"] == tenant.tenant_id
+    (account,) = app.get_accounts()
+    assert account["username"].lower() == "mark.taylor@contoso.com"
+    renewed = app.acquire_token_silent(EXCHANGE, account, force_refresh=True)
+    assert "access_token" in renewed, renewed
+
+
+def test_a_wrong_password_is_refused():
+    answer = exchange_module().acquire_token_by_username_password("mark.taylor@contoso.com", "no", EXCHANGE)
+    assert answer["error_codes"] == [50126]
+
+
+def test_a_device_code_is_refused_by_policy():
+    answer = exchange_module().initiate_device_flow(EXCHANGE)
+    assert answer["error"] == "invalid_grant" and "AADSTS53003" in answer["error_description"]

@@ -7,7 +7,12 @@ from azure.identity import ClientSecretCredential
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph import GraphServiceClient
 from msgraph.generated.groups.delta.delta_request_builder import DeltaRequestBuilder
+from msgraph.generated.models.group import Group
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
+from msgraph.generated.models.password_profile import PasswordProfile
+from msgraph.generated.models.reference_create import ReferenceCreate
+from msgraph.generated.models.user import User
+from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
 from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 
 
@@ -90,3 +95,55 @@ def test_a_refused_write_says_why(graph):
         return refused.value
 
     assert run(work()).response_status_code in (400, 403)
+
+
+def test_a_user_and_a_group_live_and_die(graph):
+    async def work():
+        made = await graph.users.post(
+            User(
+                account_enabled=True,
+                display_name="Foreign User",
+                mail_nickname="foreign.user",
+                user_principal_name="foreign.user@contoso.com",
+                password_profile=PasswordProfile(force_change_password_next_sign_in=True, password="x9!kkkkkK"),
+            )
+        )
+        group = await graph.groups.post(
+            Group(display_name="foreign", mail_enabled=False, mail_nickname="foreign", security_enabled=True)
+        )
+        reference = ReferenceCreate(odata_id=f"https://graph.microsoft.com/v1.0/directoryObjects/{made.id}")
+        one = graph.groups.by_group_id(group.id)
+        await one.members.ref.post(reference)
+        with pytest.raises(ODataError) as twice:
+            await one.members.ref.post(reference)
+        members = await one.members.get()
+        await graph.users.by_user_id(made.id).patch(User(department="Foreign affairs"))
+        query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=["department"])
+        read = await graph.users.by_user_id(made.id).get(
+            request_configuration=RequestConfiguration(query_parameters=query)
+        )
+        await one.members.by_directory_object_id(made.id).ref.delete()
+        await one.delete()
+        await graph.users.by_user_id(made.id).delete()
+        deleted = await graph.directory.deleted_items.by_directory_object_id(made.id).get()
+        back = await graph.directory.deleted_items.by_directory_object_id(made.id).restore.post()
+        await graph.users.by_user_id(made.id).delete()
+        return made, twice.value, members, read, deleted, back
+
+    made, twice, members, read, deleted, back = run(work())
+    assert "already exist" in twice.error.message
+    assert [member.id for member in members.value] == [made.id]
+    assert read.department == "Foreign affairs"
+    assert deleted.id == back.id == made.id
+
+
+def test_user_delta_tells_what_changed(graph):
+    async def work():
+        page = await graph.users.delta.get()
+        while page.odata_next_link:
+            page = await graph.users.delta.with_url(page.odata_next_link).get()
+        await graph.users.by_user_id("mark.taylor@contoso.com").patch(User(job_title="Foreign envoy"))
+        return await graph.users.delta.with_url(page.odata_delta_link).get()
+
+    changed = run(work())
+    assert [user.job_title for user in changed.value] == ["Foreign envoy"]

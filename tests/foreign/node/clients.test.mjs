@@ -4,7 +4,7 @@ import fs from "node:fs";
 import test from "node:test";
 
 import { ClientCertificateCredential, ClientSecretCredential } from "@azure/identity";
-import { ConfidentialClientApplication } from "@azure/msal-node";
+import { ConfidentialClientApplication, PublicClientApplication } from "@azure/msal-node";
 import { Client, PageIterator } from "@microsoft/microsoft-graph-client";
 import { TokenCredentialAuthenticationProvider } from "@microsoft/microsoft-graph-client/authProviders/azureTokenCredentials/index.js";
 
@@ -84,4 +84,36 @@ test("the Graph client sees errors as Microsoft words them", async () => {
     assert.match(error.message, /Invalid page size specified: '1000'/);
     return true;
   });
+});
+
+test("the Graph client writes a group and its members", async () => {
+  const client = graph();
+  const user = await client.api("/users/mark.taylor@contoso.com").select("id").get();
+  const reference = { "@odata.id": `https://graph.microsoft.com/v1.0/directoryObjects/${user.id}` };
+  const group = await client.api("/groups").post({
+    displayName: "foreign node",
+    mailEnabled: false,
+    mailNickname: "foreignnode",
+    securityEnabled: true,
+  });
+  await client.api(`/groups/${group.id}`).patch({ "members@odata.bind": [reference["@odata.id"]] });
+  await assert.rejects(client.api(`/groups/${group.id}/members/$ref`).post(reference), /already exist/);
+  const members = await client.api(`/groups/${group.id}/members`).select("id").get();
+  assert.deepEqual(members.value.map((member) => member.id), [user.id]);
+  await client.api(`/groups/${group.id}/members/${user.id}/$ref`).delete();
+  await client.api(`/groups/${group.id}`).delete();
+  const deleted = await client.api("/directory/deletedItems/microsoft.graph.group").get();
+  assert.ok(deleted.value.some((item) => item.id === group.id));
+});
+
+test("msal-node signs a user in by name and password", async () => {
+  const app = new PublicClientApplication({
+    auth: { clientId: "14d82eec-204b-4c2f-b7e8-296a70dab67e", authority },
+  });
+  const answer = await app.acquireTokenByUsernamePassword({
+    scopes,
+    username: "mark.taylor@contoso.com",
+    password: "Passw0rd!",
+  });
+  assert.equal(answer.account.username.toLowerCase(), "mark.taylor@contoso.com");
 });
