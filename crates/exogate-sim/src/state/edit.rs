@@ -257,6 +257,9 @@ impl Edit<'_> {
         if promised && !self.quiet {
             self.state.schedule(idx, self.at);
         }
+        if let Life::SoftDeleted(deleted) = object.life {
+            self.state.schedule_purge(idx, deleted);
+        }
         self.state.objects.push(Some(Arc::new(object)));
         self.remember(idx, None);
         self.log(idx, ChangeKind::Created);

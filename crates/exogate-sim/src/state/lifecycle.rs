@@ -27,6 +27,7 @@ impl Edit<'_> {
                 user.upn = format!("{prefix}{}", user.upn).into();
             }
         })?;
+        self.state.schedule_purge(idx, at);
         self.log(idx, ChangeKind::SoftDeleted);
         Ok(())
     }

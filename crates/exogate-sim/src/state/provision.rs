@@ -1,19 +1,25 @@
 //! The service's own follow-up work: a licence brings a mailbox after a while, its loss takes it
-//! away. Edits schedule; whoever owns the clock calls [`State::run_due`].
+//! away; the recycle bin is emptied after 30 days. Edits schedule; whoever owns the clock calls [`State::run_due`].
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::edit::Edit;
-use super::{Disconnected, Face, Idx, Mailbox, Object, Recipient, RecipientTypeDetails, State};
+use super::{Disconnected, Face, Idx, Life, Mailbox, Object, Recipient, RecipientTypeDetails, State};
 use crate::clock::Time;
+
+/// How long the recycle bin keeps an object.
+pub const RECYCLE_BIN: Duration = Duration::from_secs(30 * 86_400);
 
 /// Work to be done at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Job {
     due: Time,
     user: Idx,
+    /// Empty the recycle bin of it, instead of settling its mailbox.
+    #[serde(default)]
+    purge: bool,
 }
 
 impl State {
@@ -37,13 +43,29 @@ impl State {
     }
 
     pub(super) fn schedule(&mut self, user: Idx, at: Time) {
-        self.jobs.insert(Job { due: at.plus(self.mailbox_delay), user });
+        self.jobs.insert(Job { due: at.plus(self.mailbox_delay), user, purge: false });
+    }
+
+    /// Plans to empty the recycle bin of an object.
+    pub(crate) fn schedule_purge(&mut self, object: Idx, deleted: Time) {
+        self.jobs.insert(Job { due: deleted.plus(RECYCLE_BIN), user: object, purge: true });
     }
 
     /// Does the follow-up work that is due.
     pub fn run_due(&mut self, now: Time) {
         while let Some(job) = self.jobs.first().copied().filter(|job| job.due <= now) {
             self.jobs.remove(&job);
+            if job.purge {
+                // One that was restored, and perhaps deleted again, has no end here.
+                let expired = self.get(job.user).is_some_and(
+                    |object| matches!(object.life, Life::SoftDeleted(at) if at.plus(RECYCLE_BIN) <= job.due),
+                );
+                if expired {
+                    // It is there: it has just been looked at.
+                    let _ = self.edit(Face::Graph, job.due).purge(job.user);
+                }
+                continue;
+            }
             let mut edit = self.edit(Face::Exchange, job.due);
             // A user who vanished or whose address was taken meanwhile gets no mailbox.
             let _ = edit.settle_mailbox(job.user);

@@ -481,3 +481,24 @@ fn rights_print_in_the_order_of_the_flags() {
     assert_eq!(Rights::named("sendas"), Some(Rights::SEND_AS));
     assert_eq!(Rights::named("Everything"), None);
 }
+
+#[test]
+fn the_recycle_bin_is_emptied_after_thirty_days() {
+    const DAY: u64 = 86_400;
+    let at = |days: u64| NOW.plus(Duration::from_secs(days * DAY));
+    let mut state = empty();
+    let (ada, bob) = (user(&mut state, "ada"), user(&mut state, "bob"));
+    let ada = state.edit(Face::Graph, NOW).insert(ada).unwrap();
+    let bob = state.edit(Face::Graph, NOW).insert(bob).unwrap();
+    state.edit(Face::Graph, NOW).soft_delete(ada).unwrap();
+    state.edit(Face::Graph, NOW).soft_delete(bob).unwrap();
+    state.edit(Face::Graph, at(10)).restore(bob).unwrap();
+    state.edit(Face::Graph, at(20)).soft_delete(bob).unwrap();
+    state.run_due(at(29));
+    assert!(state.get(ada).is_some());
+    state.run_due(at(30));
+    assert!(state.get(ada).is_none() && state.sid(ada).is_some());
+    assert!(state.get(bob).is_some(), "deleted anew on day 20");
+    state.run_due(at(50));
+    assert!(state.get(bob).is_none());
+}
