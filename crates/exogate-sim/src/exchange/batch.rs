@@ -8,6 +8,7 @@ use http::{HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::server::operation::Service;
 use crate::server::{Path, Query, Reply, Request};
 use crate::world::World;
 
@@ -76,7 +77,10 @@ pub(super) fn batch(ctx: &World, req: &Request) -> Reply {
 
 fn one(ctx: &World, outer: &Request, item: &Item<'_>) -> Vec<u8> {
     let reply = match inner_request(outer, item) {
-        Some(inner) => dispatch(ctx, &inner),
+        Some(inner) => ctx
+            .faults
+            .item_reply(Service::Exchange, &inner, &ctx.request_id().to_string())
+            .unwrap_or_else(|| dispatch(ctx, &inner)),
         None => Reply::status(StatusCode::BAD_REQUEST),
     };
     let mut out = Vec::with_capacity(reply.body.len() + 512);
@@ -84,7 +88,9 @@ fn one(ctx: &World, outer: &Request, item: &Item<'_>) -> Vec<u8> {
     out.extend_from_slice(item.id.get().as_bytes());
     out.extend_from_slice(format!(",\"status\":{},\"headers\":{{", reply.status.as_u16()).as_bytes());
     let mut first = true;
-    for name in ["content-type", "cmdlet-name", "request-id", "x-exceptiontype", "odata-version"] {
+    for name in
+        ["content-type", "cmdlet-name", "request-id", "x-exceptiontype", "retry-after", "odata-version"]
+    {
         let Some(value) = reply.headers.get(name).and_then(|value| value.to_str().ok()) else { continue };
         if !first {
             out.push(b',');
@@ -95,6 +101,7 @@ fn one(ctx: &World, outer: &Request, item: &Item<'_>) -> Vec<u8> {
             "cmdlet-name" => "Cmdlet-Name",
             "request-id" => "Request-Id",
             "x-exceptiontype" => "X-ExceptionType",
+            "retry-after" => "Retry-After",
             _ => "OData-Version",
         };
         write_string(&mut out, shown);

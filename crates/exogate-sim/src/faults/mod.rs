@@ -10,6 +10,9 @@ pub use action::{FaultAction, transient_type};
 pub use rule::{FaultMatch, FaultRule, Probe};
 use serde::Serialize;
 
+use crate::server::operation::{Operation, Service};
+use crate::server::{Outcome, Reply, Request};
+
 /// A rule with its counters.
 #[derive(Clone, Debug, Serialize)]
 pub struct FaultState {
@@ -77,6 +80,23 @@ impl Faults {
             }
         }
         fired
+    }
+
+    /// The answer that a rule has in place of an item of a batch. A whole connection is not an item's to drop.
+    #[must_use]
+    pub fn item_reply(&self, service: Service, item: &Request, request_id: &str) -> Option<Reply> {
+        if !self.rules.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|state| state.rule.when.item)
+        {
+            return None;
+        }
+        let operation = Operation::of(service, item);
+        let target = match item.query.raw.as_str() {
+            "" => item.path.raw.clone(),
+            query => format!("{}?{query}", item.path.raw),
+        };
+        let fired = self.decide(&Probe { service, operation: &operation, target: &target, item: true })?;
+        let reply = fired.action.reply(service, request_id, target.contains("skiptoken"))?;
+        (reply.outcome == Outcome::Send).then_some(reply)
     }
 
     /// The longest time by which a rule makes answers stale, in seconds.

@@ -12,6 +12,8 @@ pub struct Probe<'a> {
     pub operation: &'a Operation,
     /// Path as it came, with query.
     pub target: &'a str,
+    /// An item of a batch, not a request of its own.
+    pub item: bool,
 }
 
 /// On which requests a rule acts. Everything that is given must fit; what is absent fits all.
@@ -26,6 +28,8 @@ pub struct FaultMatch {
     pub path: Option<String>,
     /// Reads (`false`) or writes (`true`) only.
     pub write: Option<bool>,
+    /// Single items of batches instead of whole requests; for actions that are an answer.
+    pub item: bool,
     /// Only the n-th fitting request, counted from 1.
     pub nth: Option<u64>,
     /// Every n-th fitting request.
@@ -53,7 +57,8 @@ pub struct FaultRule {
 impl FaultMatch {
     pub(super) fn fits(&self, probe: &Probe<'_>) -> bool {
         let operation = probe.operation;
-        self.service.is_none_or(|service| service == probe.service)
+        self.item == probe.item
+            && self.service.is_none_or(|service| service == probe.service)
             && self.write.is_none_or(|write| write == operation.write)
             && self.cmdlet.as_deref().is_none_or(|pattern| {
                 named(pattern, &operation.name)

@@ -30,6 +30,7 @@ fn fires(when: FaultMatch, seed: u64, requests: usize) -> Vec<usize> {
         service: Service::Exchange,
         operation: &operation,
         target: "/adminapi/beta/T/InvokeCommand?x=1",
+        item: false,
     };
     (1..=requests).filter(|_| faults.decide(&probe).is_some()).collect()
 }
@@ -62,7 +63,7 @@ fn rules_are_due_when_they_say() {
     for (when, expected) in table {
         let faults = Faults::new(&[rule(when.clone())], 1);
         let operation = cmdlet("Get-Mailbox");
-        let probe = Probe { service: Service::Exchange, operation: &operation, target: "" };
+        let probe = Probe { service: Service::Exchange, operation: &operation, target: "", item: false };
         let fired: Vec<u64> = (1..=9).filter(|_| faults.decide(&probe).is_some()).collect();
         assert_eq!(fired, expected, "{when:?}");
         assert_eq!(faults.states()[0].seen, 9);
@@ -98,7 +99,9 @@ fn a_rule_reaches_into_a_batch() {
         1,
     );
     assert!(
-        faults.decide(&Probe { service: Service::Exchange, operation: &operation, target: "" }).is_some()
+        faults
+            .decide(&Probe { service: Service::Exchange, operation: &operation, target: "", item: false })
+            .is_some()
     );
 }
 
@@ -131,9 +134,34 @@ fn kept_rules_keep_their_counters() {
     let first = rule(FaultMatch::default());
     let faults = Faults::new(std::slice::from_ref(&first), 1);
     let operation = cmdlet("Get-Mailbox");
-    let probe = Probe { service: Service::Exchange, operation: &operation, target: "" };
+    let probe = Probe { service: Service::Exchange, operation: &operation, target: "", item: false };
     assert!(faults.decide(&probe).is_some());
     faults.replace(&[rule(FaultMatch { nth: Some(1), ..FaultMatch::default() }), first]);
     let counts: Vec<u64> = faults.states().iter().map(|s| s.seen).collect();
     assert_eq!(counts, [0, 1]);
+}
+
+#[test]
+fn rules_for_items_leave_whole_requests_alone() {
+    let when = FaultMatch { item: true, nth: Some(2), ..FaultMatch::default() };
+    assert!(fires(when.clone(), 1, 5).is_empty());
+    let action = FaultAction::Status { status: 429, body: None, content_type: None, retry_after: Some(7) };
+    let faults = Faults::new(&[FaultRule { name: None, when, action }], 1);
+    let item = || {
+        let request =
+            crate::server::Request::new(http::Method::GET, "g", "/v1.0/users", crate::clock::Time::default());
+        faults.item_reply(Service::Graph, &request, "id")
+    };
+    assert!(item().is_none());
+    let reply = item().unwrap();
+    assert_eq!((reply.status.as_u16(), &reply.headers["retry-after"]), (429, &"7".parse().unwrap()));
+    assert!(item().is_none());
+}
+
+#[test]
+fn items_cannot_drop_the_connection() {
+    let faults = Faults::new(&[rule(FaultMatch { item: true, ..FaultMatch::default() })], 1);
+    let request =
+        crate::server::Request::new(http::Method::GET, "g", "/v1.0/users", crate::clock::Time::default());
+    assert!(faults.item_reply(Service::Graph, &request, "id").is_none());
 }

@@ -12,6 +12,8 @@ use super::error::GraphError;
 use super::json::push_text;
 use super::scene::Scene;
 use super::serve;
+use crate::server::Request;
+use crate::server::operation::Service;
 
 /// One item as asked.
 struct Item {
@@ -131,7 +133,7 @@ pub fn answer(scene: &Scene<'_>, call: &Call) -> Result<Vec<u8>, GraphError> {
             )
         } else {
             match &item.call {
-                Ok(call) => serve::one(scene, call),
+                Ok(call) => faulty(scene, call).unwrap_or_else(|| serve::one(scene, call)),
                 Err(error) => serve::refusal(scene, None, error),
             }
         };
@@ -155,6 +157,26 @@ pub fn answer(scene: &Scene<'_>, call: &Call) -> Result<Vec<u8>, GraphError> {
     }
     out.extend_from_slice(b"]}");
     Ok(out)
+}
+
+/// The answer of a fault rule in place of an item's own.
+fn faulty(scene: &Scene<'_>, call: &Call) -> Option<serve::Served> {
+    let target = format!("/v1.0{}?{}", call.raw_path, call.raw_query);
+    let request = Request::new(call.method.clone(), "graph.microsoft.com", &target, scene.now);
+    let id = scene.world.request_id().to_string();
+    let reply = scene.world.faults.item_reply(Service::Graph, &request, &id)?;
+    let headers = reply
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let body = reply.body.to_bytes().to_vec();
+    let body = match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
+        Ok(_) => Body::Json(body),
+        Err(_) if body.is_empty() => Body::Empty,
+        Err(_) => Body::Text(String::from_utf8_lossy(&body).into_owned()),
+    };
+    Some(serve::Served { status: reply.status, headers, body, units: 0 })
 }
 
 fn push_item(id: &str, served: &serve::Served) -> Vec<u8> {

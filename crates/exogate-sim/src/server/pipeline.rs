@@ -60,7 +60,8 @@ pub async fn run(world: &Arc<World>, service: Service, mut request: Request) -> 
     let mut reply = match &admission {
         Err(refusal) => (**refusal).clone(),
         Ok(_) => {
-            fired = world.faults.decide(&Probe { service, operation: &operation, target: &target });
+            fired =
+                world.faults.decide(&Probe { service, operation: &operation, target: &target, item: false });
             work = scenario.latency.work(&operation, number);
             faulty_answer(world, service, request_with(&mut request, fired.as_ref()), fired.as_ref()).await
         }
