@@ -71,6 +71,8 @@ def test_the_references_own_example(exchange):
 def test_an_unknown_mailbox_is_a_typed_error(exchange):
     answer, _, _ = exchange("Get-Mailbox", {"Identity": "nobody@contoso.com"})
     assert answer.status_code in (400, 404)
+    assert answer.headers["Cmdlet-Name"] == "Get-Mailbox"
+    assert answer.headers["X-ExceptionType"].endswith("ManagementObjectNotFoundException")
     detail = answer.json()["error"]["details"][0]["message"]
     assert "|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|" in detail
 

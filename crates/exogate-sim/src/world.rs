@@ -124,7 +124,7 @@ impl World {
             exchange: seconds(scenario.visibility.exchange_seconds, 30.0),
             graph_to_exchange: cross,
             exchange_to_graph: cross,
-            keep: duration(Faults::staleness(&scenario.faults)),
+            keep: duration(Faults::staleness(&scenario.faults).max(scenario.graph.eventual_index_seconds)),
         };
         {
             let mut state = self.state_mut();

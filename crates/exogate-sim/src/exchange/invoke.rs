@@ -62,18 +62,24 @@ fn run(ctx: &World, req: &Request, caller: &Caller, allowed: Option<&[&str]>) ->
     if allowed.is_some_and(|names| !names.contains(&cmdlet.name.as_str())) {
         return answer::denied(ctx, req, knobs, caller);
     }
+    // Error records name the cmdlet by this header.
+    let refused = |error: &ExchangeError| {
+        let mut reply = answer::error(ctx, req, knobs, error);
+        reply.set_header(http::HeaderName::from_static("cmdlet-name"), &cmdlet.name);
+        reply
+    };
     let bound = match bind(cmdlet, &parameters, caller.access.hidden_parameters(knobs)) {
         Ok(bound) => bound,
         Err(error) => {
             if cmdlet.writes() {
                 write::note_failure(ctx, req, caller, &cmdlet.name, &parameters);
             }
-            return answer::error(ctx, req, knobs, &error);
+            return refused(&error);
         }
     };
     match answered(ctx, req, caller, knobs, &bound) {
         Ok(reply) => reply,
-        Err(error) => answer::error(ctx, req, knobs, &error),
+        Err(error) => refused(&error),
     }
 }
 
@@ -133,7 +139,7 @@ fn answered(
         return Ok(if shown { envelope.rows(page) } else { envelope.nothing(&page.warnings) });
     }
     let state = ctx.state();
-    let reader = Reader::new(&state, ctx.now(), knobs, &ctx.services.exchange.sessions);
+    let reader = Reader::new(&state, req.view_at, knobs, &ctx.services.exchange.sessions);
     match read::run(&reader, bound, &mut page) {
         Some(outcome) => outcome.map(|()| envelope.rows(page)),
         None => Err(ExchangeError::new(Condition::UnknownParameter, [bound.cmdlet.name.as_str()])),

@@ -34,6 +34,8 @@ pub struct GraphKnobs {
     pub list_short_page_every: u32,
     /// Repeat the last object of a page at the head of the next one.
     pub list_duplicate_across_pages: bool,
+    /// Seconds by which the index behind `ConsistencyLevel: eventual` lags.
+    pub eventual_index_seconds: f64,
     /// Answers of a `$batch` come back in another order than asked.
     pub batch_shuffle: bool,
     /// The tenant has a premium licence (`signInActivity`).
@@ -69,6 +71,7 @@ impl Default for GraphKnobs {
             list_empty_page_every: 0,
             list_short_page_every: 0,
             list_duplicate_across_pages: false,
+            eventual_index_seconds: 0.0,
             batch_shuffle: true,
             premium: true,
             soft_delete_security_groups: true,

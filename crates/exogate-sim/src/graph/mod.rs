@@ -71,6 +71,7 @@ pub fn respond(world: &World, request: &Request) -> Reply {
         knobs: &scenario.graph,
         principal: &principal,
         now: world.now(),
+        view_at: request.view_at,
         audit_latency: world.audit_latency(),
         client: request.client,
     };

@@ -21,6 +21,8 @@ pub struct Scene<'a> {
     pub principal: &'a Principal,
     /// Now.
     pub now: Time,
+    /// The moment whose state readers see: now, or earlier when a replica or an index lags.
+    pub view_at: Time,
     /// Time until an audit record may be read.
     pub audit_latency: Duration,
     /// Address of the client.
@@ -31,7 +33,7 @@ impl Scene<'_> {
     /// What directory readers see of `state`.
     #[must_use]
     pub fn view<'s>(&self, state: &'s State) -> View<'s> {
-        state.view(Face::Graph, self.now)
+        state.view(Face::Graph, self.view_at)
     }
 
     /// What value accessors need.

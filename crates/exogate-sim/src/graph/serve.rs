@@ -1,5 +1,7 @@
 //! One call from charge to finished answer: what batch items and plain requests have in common.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use super::call::{Body, Call};
@@ -28,6 +30,10 @@ pub struct Served {
 #[must_use]
 pub fn one(scene: &Scene<'_>, call: &Call) -> Served {
     let (cost, write) = units::cost(call);
+    // Advanced queries are answered from an index that lags behind the directory.
+    let index_lag = if call.eventual() && !write { scene.knobs.eventual_index_seconds } else { 0.0 };
+    let lag = Duration::try_from_secs_f64(index_lag).unwrap_or(Duration::ZERO);
+    let scene = &Scene { view_at: scene.view_at.minus(lag), ..*scene };
     let charge = scene.world.charge(scene.principal.app_id, cost, write);
     let percentage = match charge {
         Charge::Allowed { percentage } => percentage,

@@ -108,6 +108,13 @@ pub fn tables() -> Vec<Table> {
             400,
             "AADSTS50034",
         ),
+        (
+            "device code",
+            "/organizations/oauth2/v2.0/devicecode".to_owned(),
+            format!("client_id=fb78d390-0c51-40cd-8e17-fdbfab77341b&{scope}"),
+            400,
+            "AADSTS53003",
+        ),
     ] {
         let answer = all.form(&target, &form);
         errors.add([name, &status.to_string(), code], judge(&answer, Expect::Refusal(status, code)));

@@ -130,3 +130,67 @@ fn batches_answer_each_item() {
     assert_eq!(tenant.post("/v1.0/$batch", json!({"requests": many})).0, 400);
     let _ = json(&tenant.send(Method::GET, "/v1.0/$batch", &[], None));
 }
+
+#[test]
+fn a_fault_can_hit_one_item_of_a_batch() {
+    let tenant = Tenant::with(
+        &crate::support::ALL,
+        |scenario| {
+            let rule = json!({"match": {"service": "graph", "item": true, "path": "/v1.0/users", "nth": 1},
+                "action": {"kind": "status", "status": 429, "retry_after": 7}});
+            scenario.faults = vec![serde_json::from_value(rule).unwrap()];
+        },
+        |_| {},
+    );
+    let step = |id: &str| json!({"id": id, "method": "GET", "url": "/users?$top=1"});
+    let (status, body) = tenant.post("/v1.0/$batch", json!({"requests": [step("1"), step("2")]}));
+    assert_eq!(status, 200, "{body}");
+    let answer = |id: &str| body["responses"].as_array().unwrap().iter().find(|a| a["id"] == id).unwrap();
+    assert_eq!(answer("1")["status"], 429);
+    assert_eq!(answer("1")["headers"]["retry-after"], "7");
+    assert_eq!(answer("1")["body"]["error"]["code"], "TooManyRequests");
+    assert_eq!(answer("2")["status"], 200);
+}
+
+#[test]
+fn the_root_needs_no_token() {
+    let tenant = Tenant::new();
+    let ask = |target: &str| {
+        let request = tenant.request(Method::GET, "graph.microsoft.com", target);
+        exogate_sim::graph::respond(&tenant.world, &request)
+    };
+    for target in ["/v1.0", "/v1.0/", "/beta/"] {
+        assert_eq!(ask(target).status.as_u16(), 200, "{target}");
+    }
+    let metadata = ask("/v1.0/$metadata");
+    assert_eq!(metadata.headers["content-type"], "application/xml");
+    assert!(metadata.body.to_bytes().starts_with(b"<?xml"));
+    assert_eq!(ask("/v1.0/users").status.as_u16(), 401);
+}
+
+#[test]
+fn a_stale_replica_and_a_lagging_index_show_what_was() {
+    let stale = Tenant::with(
+        &crate::support::ALL,
+        |scenario| {
+            scenario.graph.eventual_index_seconds = 60.0;
+        },
+        |_| {},
+    );
+    let count = || {
+        let answer = stale.send(Method::GET, "/v1.0/users/$count", &[("ConsistencyLevel", "eventual")], None);
+        String::from_utf8(answer.body.to_bytes().to_vec()).unwrap().parse::<u64>().unwrap()
+    };
+    let before = count();
+    let made = json!({"accountEnabled": true, "displayName": "Late", "mailNickname": "late",
+        "userPrincipalName": "late@contoso.com", "passwordProfile": {"password": "x9!kkkkkK"}});
+    assert_eq!(stale.post("/v1.0/users", made).0, 201);
+    assert_eq!(stale.get("/v1.0/users/late@contoso.com").0, 200);
+    assert_eq!(count(), before, "the index lags");
+    let mut request = stale.request(Method::GET, "graph.microsoft.com", "/v1.0/users/late@contoso.com");
+    let token = stale.token_for("https://graph.microsoft.com");
+    request.headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    assert_eq!(exogate_sim::graph::respond(&stale.world, &request).status.as_u16(), 200);
+    request.view_at = request.received_at.minus(std::time::Duration::from_secs(60));
+    assert_eq!(exogate_sim::graph::respond(&stale.world, &request).status.as_u16(), 404);
+}
