@@ -115,13 +115,17 @@ pub fn parse(path: PathBuf, text: &str) -> Reading {
         let line = error.span().map(|span| problems.line(span.start));
         problems.error(line, "", format!("is not TOML: {}", error.message()));
     }
+    if !errors.is_empty() {
+        // What could be saved of the document is a guess: findings in it would mislead.
+        return Reading { path, config: None, problems: problems.into_sorted() };
+    }
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut root = Section::root(document.get_ref(), &problems);
     let mut store = root.section("store");
     let store_path = store.file("path", &folder).map_or_else(|| folder.join("exogate.db"), |file| file.value);
     store.finish();
     let named = root.section("sources").named_sections();
-    if named.is_empty() && errors.is_empty() {
+    if named.is_empty() {
         root.error(None, "sources", "there is no source; add a table [sources.NAME]");
     }
     let sources =
