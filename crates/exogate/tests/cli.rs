@@ -179,6 +179,12 @@ exit 0
 --- stdout
 {"file":"$DIR/exogate.toml","sound":true}
 "#);
+
+    let graph_alone = text.replacen("manage_exchange_online = true", "manage_exchange_online = false", 1);
+    sandbox.write("exogate.toml", &graph_alone);
+    let told = sandbox.run(&["config", "check"]).ok().all();
+    assert!(told.contains("Microsoft Graph alone is read"), "{told}");
+    assert!(!told.contains("entitlements"), "{told}");
 }
 
 #[test]

@@ -68,14 +68,20 @@ fn summary(config: &Config) -> String {
 fn describe(source: &Source) -> String {
     let exchange = source.account_schema.attributes().iter().filter(|a| a.name.starts_with("EXO_")).count();
     let all = source.account_schema.attributes().len();
+    let reads = if source.options.manage_exchange_online {
+        format!(
+            "{all} account attributes, {exchange} of them of Exchange; rights on {} mailboxes are entitlements",
+            governed_kinds(&source.options)
+        )
+    } else {
+        format!("{all} account attributes; Exchange is not managed: Microsoft Graph alone is read")
+    };
     format!(
-        "  source  {}: tenant {} ({} cloud), signs in by {}\n          {all} account attributes, {exchange} of them of \
-         Exchange; rights on {} mailboxes are entitlements\n",
+        "  source  {}: tenant {} ({} cloud), signs in by {}\n          {reads}\n",
         source.name,
         source.tenant,
         source.cloud,
         source.sign_in.method(),
-        governed_kinds(&source.options),
     )
 }
 
