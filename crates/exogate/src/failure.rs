@@ -95,7 +95,12 @@ fn indented(text: &str) -> String {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::new(Exit::Failed, error)
+        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let failure = Self::new(Exit::Failed, error);
+        if full {
+            return failure.hint("free some space where the output goes, then run the same command again");
+        }
+        failure
     }
 }
 
@@ -116,6 +121,13 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "error: line 1\n  more\nerror: exogate.toml: 2 problems\nhint: edit it\n"
         );
+    }
+
+    #[test]
+    fn tells_what_to_do_about_a_full_disk() {
+        let hints = |kind| Failure::from(io::Error::from(kind)).hints.len();
+        assert_eq!(hints(io::ErrorKind::StorageFull), 1);
+        assert_eq!(hints(io::ErrorKind::BrokenPipe), 0);
     }
 
     #[test]

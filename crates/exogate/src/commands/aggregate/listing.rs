@@ -59,7 +59,9 @@ pub async fn write(
     match to {
         Destination::Standard => rows(what, format, source, &view, &mut app.console.stdout()).await,
         Destination::File(mut file, path) => {
-            rows(what, format, source, &view, &mut file).await?;
+            rows(what, format, source, &view, &mut file)
+                .await
+                .map_err(|failure| failure.context(format!("cannot write {}", path.display())))?;
             file.commit().map_err(|error| cannot_write(error, &path))
         }
     }
