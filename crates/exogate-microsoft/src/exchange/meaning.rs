@@ -156,7 +156,7 @@ fn by_words(text: &str) -> Option<Meaning> {
             ErrorKind::Forbidden,
             "the role assigned to the application is not one that Exchange accepts here",
             "Assign a supported Entra role to the application: Exchange Administrator, Exchange Recipient \
-             Administrator or, for reading, Global Reader.",
+             Administrator or, for reading all but who may send as a mailbox, Global Reader.",
         )
     } else if has("is not present in the role definition of the current user") {
         told(
@@ -225,9 +225,9 @@ fn by_status(status: u16, failure: &Failure) -> Meaning {
         403 => told(
             ErrorKind::Forbidden,
             "the application may not run this cmdlet in Exchange Online",
-            "Assign an Entra role (Exchange Administrator, Exchange Recipient Administrator or, for reading, Global \
-             Reader) or an Exchange role group to the application, and check the cmdlet's name; a new role can take \
-             an hour to show.",
+            "Assign an Entra role (Exchange Administrator, Exchange Recipient Administrator or, for reading \
+             all but who may send as a mailbox, Global Reader) or an Exchange role group to the application, and \
+             check the cmdlet's name; a new role can take an hour to show.",
         ),
         404 => plain(ErrorKind::NotFound),
         407 | 300..=399 => plain(ErrorKind::NotMicrosoft),

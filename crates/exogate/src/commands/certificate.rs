@@ -206,8 +206,8 @@ What to do with it (Entra admin center, https://entra.microsoft.com):
   2. API permissions > Add a permission > Application permissions, then Grant admin consent:
        Microsoft Graph               User.Read.All, GroupMember.Read.All
        Office 365 Exchange Online    Exchange.ManageAsApp   (under \"APIs my organization uses\")
-  3. Identity > Roles & admins: assign the application one role. To read only, Global Reader suffices; to change
-     mailboxes and groups as well, Exchange Recipient Administrator. A new role can take up to an hour to work.
+  3. Identity > Roles & admins: assign the application Exchange Recipient Administrator. (Global Reader reads all
+     but who may send as a mailbox.) A new role can take up to an hour to work.
   4. In exogate.toml:
        certificate = {pfx_setting}
        certificate_password = {setting}
