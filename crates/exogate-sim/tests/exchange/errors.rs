@@ -100,3 +100,23 @@ fn texts_follow_the_language_of_the_client() {
         .with_header(HeaderName::from_static("accept-language"), HeaderValue::from_static("de-DE,de;q=0.9"));
     assert!(bench.send(request).detail().contains("nicht gefunden"));
 }
+
+#[test]
+fn a_stale_replica_shows_what_was() {
+    let rule = json!({"match": {"service": "exchange"}, "action": {"kind": "stale", "seconds": 60}});
+    let faults = vec![serde_json::from_value(rule).unwrap()];
+    let mut scenario = exogate_sim::options::Scenario { faults, ..Default::default() };
+    scenario.visibility.exchange_seconds = Some(0.0);
+    let bench = Bench::with(scenario);
+    bench.ok("New-Mailbox", json!({"Shared": true, "Name": "late"}));
+    bench.ok("Get-Mailbox", json!({"Identity": "late"}));
+    let body = json!({"CmdletInput": {"CmdletName": "Get-Mailbox", "Parameters": {"Identity": "late"}}});
+    let mut request = bench.request(bench.app, &bench.target(), body.to_string());
+    request.view_at = request.received_at.minus(std::time::Duration::from_secs(60));
+    let answer = bench.send(request);
+    assert_eq!(
+        answer.exception(),
+        "Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException"
+    );
+    assert_eq!(answer.headers["cmdlet-name"], "Get-Mailbox");
+}
