@@ -58,11 +58,7 @@ pub struct Target {
 impl Target {
     /// What serialises operations: the id, or the name of what is still to be made.
     pub fn lock(&self) -> String {
-        if self.id.is_empty() {
-            format!("new:{}", self.name.to_lowercase())
-        } else {
-            self.id.to_lowercase()
-        }
+        if self.id.is_empty() { format!("new:{}", self.name.to_lowercase()) } else { self.id.to_lowercase() }
     }
 }
 
@@ -442,7 +438,8 @@ mod tests {
             add_remove: true,
             change: ValueChange::AddRemove { add: vec!["smtp:a@x".into()], remove: vec![] },
         };
-        let target = Target { kind: TargetKind::Group(GroupKind::Security), id: String::new(), name: "S".into() };
+        let target =
+            Target { kind: TargetKind::Group(GroupKind::Security), id: String::new(), name: "S".into() };
         let actions = [
             Action::GrantRights {
                 trustee: party.clone(),
@@ -473,7 +470,12 @@ mod tests {
             assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry, "{text}");
         }
         let entry = Entry::Finished {
-            outcome: Outcome::Failed { why: "no".into(), fault: Fault::Tenant, retry: false, remedy: "x".into() },
+            outcome: Outcome::Failed {
+                why: "no".into(),
+                fault: Fault::Tenant,
+                retry: false,
+                remedy: "x".into(),
+            },
             made: None,
         };
         let text = serde_json::to_string(&entry).unwrap();

@@ -1,5 +1,7 @@
 //! The journal: durable before it returns, chained, and honest about what has no end.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use exogate_model::clock::FixedClock;

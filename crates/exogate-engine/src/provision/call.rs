@@ -92,7 +92,7 @@ pub fn call(target: &Target, action: &Action, bypass: bool) -> Call {
             on("Set-DistributionGroup").add_remove("ManagedBy", addresses(add), addresses(remove))
         }
         Action::SetAttributes { cmdlet: Some(name), edits } => {
-            edits.iter().fold(on(name), |cmdlet, edit| cmdlet.with(&edit.parameter, parameter(&edit.change)))
+            edits.iter().fold(on(name), |cmdlet, edit| cmdlet.with(&edit.parameter, parameter(edit)))
         }
         Action::SetAttributes { cmdlet: None, edits } => {
             return Call::UpdateGroup(id.to_owned(), properties(edits));
@@ -135,9 +135,10 @@ fn role_of(role: MembershipRole) -> MemberRole {
     }
 }
 
-fn parameter(change: &ValueChange) -> Parameter {
-    match change {
-        ValueChange::Clear => Parameter::Clear,
+fn parameter(edit: &Edit) -> Parameter {
+    match &edit.change {
+        ValueChange::Clear if edit.multi_valued => Parameter::Clear,
+        ValueChange::Clear => Parameter::Null,
         ValueChange::AddRemove { add, remove } => {
             Parameter::AddRemove { add: add.clone(), remove: remove.clone() }
         }
@@ -175,7 +176,7 @@ fn new_distribution_group(definition: &GroupDefinition) -> Cmdlet {
     if !definition.members.is_empty() {
         cmdlet = cmdlet.texts("Members", addresses(&definition.members));
     }
-    definition.edits.iter().fold(cmdlet, |cmdlet, edit| cmdlet.with(&edit.parameter, parameter(&edit.change)))
+    definition.edits.iter().fold(cmdlet, |cmdlet, edit| cmdlet.with(&edit.parameter, parameter(edit)))
 }
 
 fn new_group(definition: &GroupDefinition) -> Value {

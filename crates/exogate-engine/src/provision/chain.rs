@@ -97,7 +97,8 @@ pub(super) async fn run(
         }
         let (action, gone) = parties.in_action(&operation.action);
         let again = waiting.iter().any(|earlier| replaces(&action, &earlier.action));
-        match chain.one(&operation, &target, action, gone, again, &mut seen).await? {
+        let about = About { gone, again, new: made.is_some() };
+        match chain.one(&operation, &target, action, about, &mut seen).await? {
             One::Ended(outcome) => {
                 if creates && !outcome.is_success() {
                     broken = Some(depends(&operation));
@@ -170,6 +171,16 @@ pub(super) async fn recover(
     Ok(())
 }
 
+/// What else is known of an operation before it is begun.
+struct About {
+    /// Whom it names that is no longer there.
+    gone: Vec<String>,
+    /// It gives again what an earlier operation takes.
+    again: bool,
+    /// The object was made a moment ago.
+    new: bool,
+}
+
 enum One {
     Ended(Outcome),
     Sent(Box<Waiting>),
@@ -229,12 +240,12 @@ impl Chain<'_> {
         operation: &Operation,
         target: &Target,
         action: Action,
-        gone: Vec<String>,
-        again: bool,
+        about: About,
         seen: &mut Seen,
     ) -> Result<One, StoreError> {
         let number = operation.number;
-        let before = match observe(&self.inner.tenant, target, &action, seen).await {
+        let About { gone, again, new } = about;
+        let before = match self.look(target, &action, new, seen).await {
             Ok(image) => image,
             Err(error) => return self.end(operation, failure(&error)).await,
         };
@@ -302,6 +313,28 @@ impl Chain<'_> {
             answered,
             made,
         })))
+    }
+
+    /// Reads what is there; an object made a moment ago may take a while to be seen.
+    async fn look(
+        &self,
+        target: &Target,
+        action: &Action,
+        new: bool,
+        seen: &mut Seen,
+    ) -> Result<Image, WireError> {
+        let patience = self.inner.patience;
+        let deadline = Instant::now() + if new { patience.deadline } else { Duration::ZERO };
+        let mut wait = patience.first;
+        loop {
+            match observe(&self.inner.tenant, target, action, seen).await {
+                Err(error) if error.is_not_found() && Instant::now() + wait < deadline => {
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(patience.longest);
+                }
+                image => return image,
+            }
+        }
     }
 
     async fn pause(&self, attempt: u32) {

@@ -12,6 +12,7 @@ use super::provisioner::{Observer, PlanResult, ProvisionError, Provisioner};
 
 /// Where an operation stood when the process ended.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "one for each operation of a plan; nothing is gained by a box")]
 pub(super) enum Stood {
     /// It was not begun.
     Planned,

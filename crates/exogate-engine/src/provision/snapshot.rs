@@ -251,6 +251,12 @@ fn names_of(mailboxes: Vec<MailboxRef>) -> Vec<String> {
 
 async fn mailbox(store: &SourceStore, text: String) -> Result<Lookup<MailboxState>, StoreError> {
     match store.find_mailbox(&text).await? {
+        // Its label says more than the name that it shares with another mailbox.
+        Found::One(MailboxRef { label: Some(label), display_name, .. })
+            if display_name.eq_ignore_ascii_case(&text) && !label.eq_ignore_ascii_case(&text) =>
+        {
+            Ok(Lookup::Ambiguous { candidates: vec![label, "another mailbox of that name".to_owned()] })
+        }
         Found::One(found) => Ok(Lookup::Found(Arc::new(mailbox_state(store, found).await?))),
         Found::Many(found) => Ok(Lookup::Ambiguous { candidates: names_of(found) }),
         Found::Nothing { nearest } => Ok(Lookup::Missing { nearest }),

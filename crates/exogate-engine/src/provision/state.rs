@@ -10,9 +10,14 @@ use exogate_store::{
     AttributesOf, Facet, Found, GroupExchangeRow, GroupRow, Provisioned, SourceStore, StoreError,
 };
 
+use exogate_microsoft::exchange::Cmdlet;
+use exogate_model::catalogue::ExchangeObject;
+
 use super::chain::rights_of;
 use super::observe::Seen;
 use super::provisioner::Inner;
+use crate::read::attributes::{AttributeReader, Misfits};
+use crate::read::groups::{self, GroupSlice};
 
 /// Stores what an action that succeeded changed.
 pub(super) async fn store(
@@ -22,8 +27,45 @@ pub(super) async fn store(
     made: Option<&str>,
     seen: &Seen,
 ) -> Result<(), StoreError> {
-    let changes = changes(&inner.store, target, action, made, seen).await?;
+    let mut changes = changes(&inner.store, target, action, made, seen).await?;
+    for change in &mut changes {
+        if let Provisioned::GroupMade { group, exchange } = change {
+            as_shown(inner, group, exchange.as_deref_mut()).await;
+        }
+    }
     if changes.is_empty() { Ok(()) } else { inner.store.provisioned(changes).await }
+}
+
+/// A new group as the tenant shows it; as it was asked for where it does not show it yet.
+async fn as_shown(inner: &Inner, group: &mut GroupRow, exchange: Option<&mut GroupExchangeRow>) {
+    let (context, tenant) = (&inner.context, &inner.tenant);
+    let mut misfits = Misfits::default();
+    let reader = AttributeReader::entra(&context.group_schema);
+    let mut properties: Vec<&str> = groups::PROPERTIES.into_iter().chain(reader.properties()).collect();
+    properties.sort_unstable();
+    properties.dedup();
+    if let Ok(record) = tenant.graph.group(&group.id, &properties).await
+        && let Ok(Some(GroupSlice { group: Some(shown), .. })) = groups::slice(&record, &reader, &mut misfits)
+        && shown.kind == group.kind
+    {
+        *group = shown;
+    }
+    let Some(exchange) = exchange else { return };
+    let reader = AttributeReader::exchange(&context.group_schema, &[ExchangeObject::DistributionGroup]);
+    let mut properties: Vec<&str> =
+        groups::EXCHANGE_PROPERTIES.into_iter().chain(reader.properties()).collect();
+    properties.sort_unstable();
+    properties.dedup();
+    let cmdlet = Cmdlet::new("Get-DistributionGroup")
+        .text("Identity", &exchange.id)
+        .number("ResultSize", 2)
+        .select(properties);
+    let Some(client) = &tenant.exchange else { return };
+    if let Ok(answer) = client.invoke(&cmdlet).await
+        && let Some(shown) = answer.records.first().and_then(|r| groups::exchange(r, &reader, &mut misfits))
+    {
+        *exchange = shown;
+    }
 }
 
 async fn changes(

@@ -23,8 +23,10 @@ pub enum Parameter {
         add: Vec<String>,
         remove: Vec<String>,
     },
-    /// The property is emptied.
+    /// A list is emptied.
     Clear,
+    /// A single value is taken away: `$null`.
+    Null,
 }
 
 /// Which back end the service should route a call to.
@@ -202,7 +204,7 @@ impl Cmdlet {
             let naming = NAMING.iter().any(|known| known.eq_ignore_ascii_case(name));
             let empty = match value {
                 Parameter::Text(text) => matches!(text.trim(), "" | "*"),
-                Parameter::Clear => true,
+                Parameter::Clear | Parameter::Null => true,
                 _ => false,
             };
             if naming && empty {
@@ -252,6 +254,7 @@ impl Parameter {
                 Value::Object(table)
             }
             Parameter::Clear => json!({ "@odata.type": TABLE }),
+            Parameter::Null => Value::Null,
         }
     }
 }

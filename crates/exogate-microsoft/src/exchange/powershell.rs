@@ -17,7 +17,7 @@ pub(super) fn render(cmdlet: &Cmdlet) -> String {
             Parameter::Texts(values) if values.is_empty() => write!(line, " -{name} @()"),
             Parameter::Texts(values) => write!(line, " -{name} {}", list(values, word)),
             Parameter::AddRemove { add, remove } => write!(line, " -{name} {}", table(add, remove)),
-            Parameter::Clear => write!(line, " -{name} $null"),
+            Parameter::Clear | Parameter::Null => write!(line, " -{name} $null"),
         };
     }
     if !cmdlet.selected().is_empty() {

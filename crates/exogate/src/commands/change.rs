@@ -51,8 +51,7 @@ pub struct Changing {
 pub async fn open(app: &App, config: &Config, source: &Source, wait: u64) -> Result<Changing, Failure> {
     let store = connect::stored_source(config, source, &app.environment).await?;
     let tenant = connect::tenant(source, &app.environment)?;
-    let bypass =
-        source.options.bypass_security_group_manager_check && tenant.caller.username().is_none();
+    let bypass = source.options.bypass_security_group_manager_check && tenant.caller.username().is_none();
     let journal = journal(app, config)?;
     let patience = Patience { deadline: Duration::from_secs(wait), ..Patience::default() };
     let context = Arc::new(connect::context(source));
@@ -161,7 +160,8 @@ impl Changing {
         let review: Vec<&Operation> = operations.iter().filter(|operation| operation.review).collect();
         if !review.is_empty() && !options.reviewed {
             let what = format!("{} of {} operations must be reviewed", review.len(), operations.len());
-            if !(ask || app.environment.stderr_terminal) || !confirm(app, &format!("{what}. Confirm them?"))? {
+            if !(ask || app.environment.stderr_terminal) || !confirm(app, &format!("{what}. Confirm them?"))?
+            {
                 return Err(Failure::usage(what).hint(
                     "look at them with --dry-run, then confirm with --reviewed; nothing was carried out",
                 ));
@@ -172,11 +172,8 @@ impl Changing {
         let total = operations.len();
         let guard = app.interrupts.gracefully("Stopping: what was begun comes to its end …");
         let observer: Arc<dyn Observer> = Arc::new(Progress::new(app, total));
-        let result = self
-            .provisioner
-            .apply(submission, observer, guard.token())
-            .await
-            .map_err(from_provision)?;
+        let result =
+            self.provisioner.apply(submission, observer, guard.token()).await.map_err(from_provision)?;
         let interrupted = guard.token().is_cancelled() && !result.is_success();
         let exit = tell(app, &result)?;
         Ok(if interrupted { Exit::Interrupted } else { exit })
@@ -301,7 +298,8 @@ fn result_text(result: &PlanResult) -> String {
             text.push_str(&format!("    {why}\n"));
         }
     }
-    let good = result.results.iter().filter(|one| one.outcome.as_ref().is_some_and(Ended::is_success)).count();
+    let good =
+        result.results.iter().filter(|one| one.outcome.as_ref().is_some_and(Ended::is_success)).count();
     let again = if result.repeated { " (the result of the earlier request with this key)" } else { "" };
     text.push_str(&format!("plan {}: {good} of {} as asked{again}\n", result.plan, result.results.len()));
     if good < result.results.len() {

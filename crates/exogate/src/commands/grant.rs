@@ -81,11 +81,7 @@ fn run(
 }
 
 /// A request for the account of this name, or else for the group.
-async fn for_whom(
-    store: &SourceStore,
-    who: &str,
-    operation: AttributeOperation,
-) -> Result<Plan, Failure> {
+async fn for_whom(store: &SourceStore, who: &str, operation: AttributeOperation) -> Result<Plan, Failure> {
     let mut plan = Plan::default();
     let attributes = vec![operation];
     let account = store.account(who).await.map_err(connect::from_store)?;

@@ -2,23 +2,23 @@
 
 pub mod aggregate;
 pub mod certificate;
+mod change;
 pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod get;
-pub mod init;
-pub mod man;
-mod change;
 pub mod grant;
 pub mod group;
+pub mod init;
+pub mod man;
 pub mod operations;
 pub mod plan;
-pub mod set;
-pub mod undo;
 pub mod runs;
 pub mod schema;
+pub mod set;
 pub mod sim;
 pub mod test_connection;
+pub mod undo;
 pub mod what;
 pub mod who;
 

@@ -74,8 +74,8 @@ pub fn list(args: &ListArgs, app: &App) -> Outcome {
 }
 
 fn verify(journal: &Journal, args: &VerifyArgs, app: &App) -> Outcome {
-    let verified = app
-        .block_on(async { journal.verify(args.head.clone()).await.map_err(connect::from_store) })?;
+    let verified =
+        app.block_on(async { journal.verify(args.head.clone()).await.map_err(connect::from_store) })?;
     if app.global.json {
         app.console.print(&json!(verified).to_string())?;
     }
@@ -206,7 +206,10 @@ fn text(record: &JournalRecord) -> String {
                 text.push_str(&format!(", key {key}"));
             }
             for operation in operations {
-                text.push_str(&format!("\n  {}. {} ({})", operation.number, operation.target.name, operation.target.id));
+                text.push_str(&format!(
+                    "\n  {}. {} ({})",
+                    operation.number, operation.target.name, operation.target.id
+                ));
                 for line in &operation.shown {
                     text.push_str(&format!("\n     {}: {} → {}", line.what, line.before, line.after));
                 }

@@ -73,7 +73,11 @@ fn parse(text: &str) -> Result<Plan, String> {
     } else {
         serde_saphyr::from_str(text).map_err(|error| error.to_string())?
     };
-    if plan.is_empty() { Err("it asks for nothing: neither accounts nor groups".to_owned()) } else { Ok(plan) }
+    if plan.is_empty() {
+        Err("it asks for nothing: neither accounts nor groups".to_owned())
+    } else {
+        Ok(plan)
+    }
 }
 
 #[cfg(test)]

@@ -58,8 +58,7 @@ pub fn undo(args: &UndoArgs, app: &App) -> Outcome {
         }
         let plan = Plan { key: args.options.key.clone(), ..Plan::default() };
         let by = change::requester(app, &plan);
-        let submission =
-            Submission { plan, by, operations: undo.operations, undoes: Some(args.id.clone()) };
+        let submission = Submission { plan, by, operations: undo.operations, undoes: Some(args.id.clone()) };
         changing.carry_out(app, submission, &args.options, !args.yes).await
     })
 }

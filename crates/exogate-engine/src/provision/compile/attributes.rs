@@ -149,7 +149,8 @@ impl Compiler<'_> {
         allowed: &[&'static str],
     ) -> Option<ValueChange> {
         let name = operation.name.clone();
-        let values: Vec<String> = operation.value.scalars().iter().map(|value| value.to_text()).collect();
+        let values: Vec<String> =
+            operation.value.scalars().iter().map(exogate_model::plan::PlanScalar::to_text).collect();
         let strange = values
             .iter()
             .find(|value| !allowed.is_empty() && !allowed.iter().any(|one| one.eq_ignore_ascii_case(value)));

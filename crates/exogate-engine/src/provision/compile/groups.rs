@@ -288,9 +288,9 @@ impl Compiler<'_> {
                 if role == MembershipRole::Owner && group.kind.is_exchange() {
                     let (added, removed, requests) = &mut owners;
                     if add {
-                        added.push(who)
+                        added.push(who);
                     } else {
-                        removed.push(who)
+                        removed.push(who);
                     }
                     requests.push(serves);
                     continue;
@@ -440,7 +440,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        self.create_steps(target, definition, serves, review);
+        self.create_steps(&target, definition, &serves, review);
     }
 
     /// The rest of a creation of which the group itself is there already.
@@ -460,9 +460,9 @@ impl Compiler<'_> {
 
     fn create_steps(
         &mut self,
-        target: Target,
+        target: &Target,
         mut definition: GroupDefinition,
-        serves: Vec<Request>,
+        serves: &[Request],
         review: bool,
     ) {
         let mut lines = vec![shown(
@@ -493,7 +493,7 @@ impl Compiler<'_> {
             phase: Phase::Create,
             target: target.clone(),
             action: Action::CreateGroup { definition },
-            serves: serves.clone(),
+            serves: serves.to_vec(),
             shown: lines,
             already: false,
             review,
@@ -504,7 +504,7 @@ impl Compiler<'_> {
                 target: target.clone(),
                 shown: vec![shown(format!("members: {}", who.name), "not in", "in")],
                 action: Action::AddMember { role: MembershipRole::Member, who },
-                serves: serves.clone(),
+                serves: serves.to_vec(),
                 already: false,
                 review,
             });

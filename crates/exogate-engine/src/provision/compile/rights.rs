@@ -177,7 +177,7 @@ impl Compiler<'_> {
             }
         }
         for (mailbox, list) in on_behalf.into_values() {
-            self.on_behalf_step(&mailbox, list);
+            self.on_behalf_step(&mailbox, &list);
         }
     }
 
@@ -205,7 +205,7 @@ impl Compiler<'_> {
         });
     }
 
-    fn on_behalf_step(&mut self, mailbox: &MailboxState, list: Vec<OnBehalf>) {
+    fn on_behalf_step(&mut self, mailbox: &MailboxState, list: &[OnBehalf]) {
         let of =
             |give: bool| list.iter().filter(|one| one.give == give).map(|one| one.party.clone()).collect();
         let mut serves: Vec<Request> = list.iter().map(|one| one.serves.clone()).collect();

@@ -95,13 +95,15 @@ fn snapshot() -> Snapshot {
 /// The calls of a plan, or everything it is refused for.
 fn compiled(snapshot: &Snapshot, plan: &str) -> Result<Vec<String>, String> {
     let plan: Plan = serde_json::from_str(plan).unwrap();
-    let names = |names: &[&str]| names.iter().map(|n| AttributeRequest::Name((*n).into())).collect::<Vec<_>>();
+    let names =
+        |names: &[&str]| names.iter().map(|n| AttributeRequest::Name((*n).into())).collect::<Vec<_>>();
     let account = Schema::account(
         &names(&["EXO_CustomAttribute1", "EXO_EmailAddresses", "EXO_ImapEnabled", "EXO_Guid", "EXO_Alias"]),
         true,
     )
     .unwrap();
-    let group = Schema::group(&names(&["EXO_MemberJoinRestriction", "EXO_MailTip", "EXO_CustomAttribute1"])).unwrap();
+    let group =
+        Schema::group(&names(&["EXO_MemberJoinRestriction", "EXO_MailTip", "EXO_CustomAttribute1"])).unwrap();
     let attribute = |name: &str, required: bool, default: PlanValue| PolicyAttribute {
         name: name.into(),
         kind: None,
@@ -139,7 +141,10 @@ fn compiled(snapshot: &Snapshot, plan: &str) -> Result<Vec<String>, String> {
                 let marks = [(o.already, " (already)"), (o.review, " (review)")];
                 let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
                 let text = call(&o.target, &o.action, true).shown();
-                format!("{}{marks}", text.replace(" -Confirm:$false", "").replace(" -InheritanceType All", ""))
+                format!(
+                    "{}{marks}",
+                    text.replace(" -Confirm:$false", "").replace(" -InheritanceType All", "")
+                )
             })
             .collect()),
         Err(errors) => Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
@@ -159,7 +164,10 @@ fn rights_become_one_call_for_each_place_that_keeps_them() {
     let add = |values: &str| format!(r#"{{"op":"add","name":"sharedMailbox","value":[{values}]}}"#);
     let table = [
         (
-            of_account("lee", &add(r#""M1: FullAccess","M1: readpermission","M1: SendAs","M2: SendOnBehalf""#)),
+            of_account(
+                "lee",
+                &add(r#""M1: FullAccess","M1: readpermission","M1: SendAs","M2: SendOnBehalf""#),
+            ),
             vec![
                 "Add-MailboxPermission -Identity 'm1' -User 'lee@x' -AccessRights FullAccess,ReadPermission",
                 "Add-RecipientPermission -Identity 'm1' -Trustee 'lee@x' -AccessRights SendAs",
@@ -171,8 +179,13 @@ fn rights_become_one_call_for_each_place_that_keeps_them() {
             vec!["Add-RecipientPermission -Identity 'm1' -Trustee 'kim@x' -AccessRights SendAs (already)"],
         ),
         (
-            of_account("lee", r#"{"op":"add","name":"sharedMailbox","value":"M1: FullAccess","auto_mapping":false}"#),
-            vec!["Add-MailboxPermission -Identity 'm1' -User 'lee@x' -AccessRights FullAccess -AutoMapping:$false"],
+            of_account(
+                "lee",
+                r#"{"op":"add","name":"sharedMailbox","value":"M1: FullAccess","auto_mapping":false}"#,
+            ),
+            vec![
+                "Add-MailboxPermission -Identity 'm1' -User 'lee@x' -AccessRights FullAccess -AutoMapping:$false",
+            ],
         ),
         (
             of_account("kim", r#"{"name":"sharedMailbox","value":["M2: FullAccess"]}"#),
@@ -208,9 +221,15 @@ fn attributes_become_one_call_for_each_cmdlet() {
         .map(|line| line.replace("'new'", "new"))
     );
     let plan = of_account("kim", r#"{"name":"EXO_CustomAttribute1","value":"old"}"#);
-    assert_eq!(compiled(&snapshot(), &plan).unwrap(), ["Set-Mailbox -Identity 'kim' -CustomAttribute1 old (already)"]);
+    assert_eq!(
+        compiled(&snapshot(), &plan).unwrap(),
+        ["Set-Mailbox -Identity 'kim' -CustomAttribute1 old (already)"]
+    );
     let plan = of_account("kim", r#"{"name":"EXO_CustomAttribute1"}"#);
-    assert_eq!(compiled(&snapshot(), &plan).unwrap(), ["Set-Mailbox -Identity 'kim' -CustomAttribute1 $null"]);
+    assert_eq!(
+        compiled(&snapshot(), &plan).unwrap(),
+        ["Set-Mailbox -Identity 'kim' -CustomAttribute1 $null"]
+    );
 }
 
 #[test]
@@ -263,7 +282,9 @@ fn what_an_earlier_run_made_is_completed_and_not_refused() {
 
 #[test]
 fn every_reason_is_told_at_once_and_names_what_was_meant() {
-    let rights = |who: &str, value: &str| of_account(who, &format!(r#"{{"op":"add","name":"sharedMailbox","value":"{value}"}}"#));
+    let rights = |who: &str, value: &str| {
+        of_account(who, &format!(r#"{{"op":"add","name":"sharedMailbox","value":"{value}"}}"#))
+    };
     let set = |who: &str, operation: &str| of_account(who, operation);
     let table = [
         (rights("kimm", "M1: SendAs"), "account \"kimm\" is not known; did you mean \"kim\"?"),
@@ -272,12 +293,27 @@ fn every_reason_is_told_at_once_and_names_what_was_meant() {
         (rights("kim", "M1: SendAll"), "there is no right \"SendAll\""),
         (rights("kim", "M1"), "is not an entitlement"),
         (rights("bare", "M1: SendAs"), "neither a mailbox nor a mail address"),
-        (of_group("plain", "", r#"{"op":"add","name":"sharedMailbox","value":"M1: SendAs"}"#), "not mail-enabled"),
-        (of_group("list", "", r#"{"op":"add","name":"sharedMailbox","value":"M1: SendAs"}"#), "no security principal"),
-        (of_group("team", "", r#"{"op":"add","name":"sharedMailbox","value":"M1: SendAs"}"#), "no security principal"),
-        (set("kim", r#"{"name":"EXO_CustomAttribut1","value":"x"}"#), "did you mean \"EXO_CustomAttribute1\"?"),
+        (
+            of_group("plain", "", r#"{"op":"add","name":"sharedMailbox","value":"M1: SendAs"}"#),
+            "not mail-enabled",
+        ),
+        (
+            of_group("list", "", r#"{"op":"add","name":"sharedMailbox","value":"M1: SendAs"}"#),
+            "no security principal",
+        ),
+        (
+            of_group("team", "", r#"{"op":"add","name":"sharedMailbox","value":"M1: SendAs"}"#),
+            "no security principal",
+        ),
+        (
+            set("kim", r#"{"name":"EXO_CustomAttribut1","value":"x"}"#),
+            "did you mean \"EXO_CustomAttribute1\"?",
+        ),
         (set("kim", r#"{"name":"EXO_Guid","value":"x"}"#), "EXO_Guid is read-only"),
-        (set("kim", r#"{"name":"EXO_Alias","value":"x"}"#), "policy does not name EXO_Alias; add it under policy.account"),
+        (
+            set("kim", r#"{"name":"EXO_Alias","value":"x"}"#),
+            "policy does not name EXO_Alias; add it under policy.account",
+        ),
         (set("kim", r#"{"name":"displayName","value":"x"}"#), "displayName is read-only"),
         (set("kim", r#"{"name":"EXO_ImapEnabled","value":"perhaps"}"#), "expected boolean"),
         (set("kim", r#"{"name":"EXO_ImapEnabled"}"#), "expected boolean"),
@@ -285,23 +321,39 @@ fn every_reason_is_told_at_once_and_names_what_was_meant() {
         (set("kim", r#"{"op":"add","name":"EXO_CustomAttribute1","value":"a"}"#), "holds one value"),
         (set("kim", r#"{"op":"add","name":"EXO_EmailAddresses"}"#), "no value to add or remove"),
         (set("bare", r#"{"name":"EXO_CustomAttribute1","value":"a"}"#), "bare has no mailbox"),
-        (set("hybrid", r#"{"name":"EXO_CustomAttribute1","value":"a"}"#), "synchronised from the on-premises directory"),
+        (
+            set("hybrid", r#"{"name":"EXO_CustomAttribute1","value":"a"}"#),
+            "synchronised from the on-premises directory",
+        ),
         (of_group("synced", "", r#"{"op":"add","name":"members","value":"kim"}"#), "synchronised"),
         (of_group("dynamic", "", r#"{"op":"add","name":"members","value":"kim"}"#), "follow from its filter"),
-        (of_group("team", "", r#"{"op":"remove","name":"owners","value":"boss"}"#), "would have no owner left"),
+        (
+            of_group("team", "", r#"{"op":"remove","name":"owners","value":"boss"}"#),
+            "would have no owner left",
+        ),
         (of_group("list", "", r#"{"name":"owners","value":[]}"#), "would have no owner left"),
         (of_group("n", r#","operation":"create""#, ""), "the kind of the new group is missing"),
         (of_group("n", r#","operation":"create","kind":"mailEnabledSecurity""#, ""), "needs an owner"),
         (
-            of_group("n", r#","operation":"create","kind":"distributionList""#, r#"{"op":"add","name":"owners","value":"boss"}"#),
+            of_group(
+                "n",
+                r#","operation":"create","kind":"distributionList""#,
+                r#"{"op":"add","name":"owners","value":"boss"}"#,
+            ),
             "requires EXO_MailTip",
         ),
         (
-            set("kim", r#"{"op":"add","name":"sharedMailbox","value":"M1: SendAs"},{"op":"remove","name":"sharedMailbox","value":"M1: SendAs"}"#),
+            set(
+                "kim",
+                r#"{"op":"add","name":"sharedMailbox","value":"M1: SendAs"},{"op":"remove","name":"sharedMailbox","value":"M1: SendAs"}"#,
+            ),
             "both given and taken",
         ),
         (
-            set("kim", r#"{"name":"EXO_CustomAttribute1","value":"a"},{"name":"EXO_CustomAttribute1","value":"b"}"#),
+            set(
+                "kim",
+                r#"{"name":"EXO_CustomAttribute1","value":"a"},{"name":"EXO_CustomAttribute1","value":"b"}"#,
+            ),
             "two different things",
         ),
     ];
@@ -316,6 +368,9 @@ fn every_reason_is_told_at_once_and_names_what_was_meant() {
 
 #[test]
 fn rights_of_a_synchronised_account_are_the_clouds_own() {
-    let plan = of_account("hybrid", r#"{"op":"add","name":"sharedMailbox","value":"M1: FullAccess"},{"name":"EXO_ImapEnabled","value":true}"#);
+    let plan = of_account(
+        "hybrid",
+        r#"{"op":"add","name":"sharedMailbox","value":"M1: FullAccess"},{"name":"EXO_ImapEnabled","value":true}"#,
+    );
     assert_eq!(compiled(&snapshot(), &plan).unwrap().len(), 2);
 }

@@ -40,7 +40,9 @@ fn done(action: &Action, image: &Image) -> Image {
             present.retain(|id| !remove.iter().any(|p| p.id == *id));
         }
         (Action::AddMember { who, .. }, Image::Parties { present, .. }) => present.push(who.id.clone()),
-        (Action::RemoveMember { who, .. }, Image::Parties { present, .. }) => present.retain(|id| *id != who.id),
+        (Action::RemoveMember { who, .. }, Image::Parties { present, .. }) => {
+            present.retain(|id| *id != who.id);
+        }
         (Action::SetAttributes { edits, .. }, Image::Attributes { values }) => {
             for edit in edits {
                 let value = match &edit.change {
@@ -147,7 +149,10 @@ fn scenario() -> impl Strategy<Value = (Action, Image)> {
                 let one = new.map_or(ValueChange::Clear, |text| ValueChange::Set(AttributeValue::Text(text)));
                 let edits =
                     vec![edit("many", ValueChange::AddRemove { add, remove }, true), edit("one", one, false)];
-                (Action::SetAttributes { cmdlet: Some("Set-Mailbox".into()), edits }, Image::Attributes { values })
+                (
+                    Action::SetAttributes { cmdlet: Some("Set-Mailbox".into()), edits },
+                    Image::Attributes { values },
+                )
             }
         ),
     ]
@@ -200,7 +205,9 @@ fn a_list_that_can_only_be_replaced_is_replaced() {
     change.add_remove = false;
     let action = Action::SetAttributes { cmdlet: Some("Set-Mailbox".into()), edits: vec![change] };
     let values = Attributes::from([("many".to_owned(), AttributeValue::Many(vec!["a".into(), "b".into()]))]);
-    let Action::SetAttributes { edits, .. } = narrowed(&action, &Image::Attributes { values }) else { panic!() };
+    let Action::SetAttributes { edits, .. } = narrowed(&action, &Image::Attributes { values }) else {
+        panic!()
+    };
     let wanted = ValueChange::Set(AttributeValue::Many(vec!["b".into(), "c".into()]));
     assert_eq!(edits[0].change, wanted);
 }
