@@ -64,7 +64,7 @@ pub enum Happened {
     },
     /// It is gone.
     Deleted,
-    /// Somebody was given a right on the mailbox.
+    /// Somebody was given a right on the mailbox, or is now denied it.
     Granted {
         /// The right.
         right: String,
@@ -73,8 +73,11 @@ pub enum Happened {
         /// Object id of the user or group, where it is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         principal: Option<String>,
+        /// Whether the entry denies the right instead of allowing it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deny: bool,
     },
-    /// Somebody lost a right on the mailbox.
+    /// Somebody lost a right on the mailbox, or is no longer denied it.
     Revoked {
         /// The right.
         right: String,
@@ -83,6 +86,9 @@ pub enum Happened {
         /// Object id of the user or group, where it is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         principal: Option<String>,
+        /// Whether the entry denies the right instead of allowing it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deny: bool,
     },
     /// Somebody joined the group, or became an owner of it.
     Joined {
@@ -137,6 +143,18 @@ mod tests {
 
     fn attributes() -> impl Strategy<Value = Attributes> {
         proptest::collection::btree_map("[a-e]", "[a-c]{0,2}".prop_map(AttributeValue::Text), 0..5)
+    }
+
+    #[test]
+    fn a_denial_is_told_apart_and_what_was_stored_before_still_reads() {
+        let stored = r#"{"what":"granted","right":"FullAccess","trustee":"kim"}"#;
+        let read: Happened = serde_json::from_str(stored).expect("an older change reads");
+        assert!(matches!(&read, Happened::Granted { deny: false, .. }));
+        assert_eq!(serde_json::to_string(&read).expect("it writes"), stored);
+        let denied = stored.replace('}', r#","deny":true}"#);
+        let read: Happened = serde_json::from_str(&denied).expect("a denial reads");
+        assert!(matches!(&read, Happened::Granted { deny: true, .. }));
+        assert_eq!(serde_json::to_string(&read).expect("it writes"), denied);
     }
 
     proptest! {

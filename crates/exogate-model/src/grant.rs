@@ -26,8 +26,14 @@ impl Grant {
     /// Whether governance can give and take this grant: direct, allowed, of a known right, and
     /// not the mailbox's own or the system's.
     pub fn is_entitlement(&self) -> bool {
-        !self.deny
-            && !self.inherited
+        !self.deny && self.is_governed()
+    }
+
+    /// Whether the grant was made on this very mailbox (direct), is of a known right, and is not
+    /// the mailbox's own or the system's. Whether it allows or denies is left open: both matter to
+    /// whoever follows changes.
+    pub fn is_governed(&self) -> bool {
+        !self.inherited
             && self.right.is_known()
             && !matches!(self.principal, Principal::OwnMailbox | Principal::System)
     }
@@ -49,6 +55,8 @@ mod tests {
         };
         assert!(grant.is_entitlement());
         assert!(!Grant { deny: true, ..grant.clone() }.is_entitlement());
+        assert!(Grant { deny: true, ..grant.clone() }.is_governed());
+        assert!(!Grant { inherited: true, deny: true, ..grant.clone() }.is_governed());
         assert!(!Grant { inherited: true, ..grant.clone() }.is_entitlement());
         assert!(!Grant { principal: Principal::OwnMailbox, ..grant.clone() }.is_entitlement());
         assert!(!Grant { right: Right::Other("Brew".into()), ..grant.clone() }.is_entitlement());

@@ -181,13 +181,13 @@ async fn a_name_that_comes_to_stand_for_somebody_else_moves_the_right() {
 }
 
 #[tokio::test]
-async fn deny_inherited_and_system_grants_are_kept_and_are_no_news() {
+async fn inherited_and_system_grants_are_kept_and_are_no_news() {
     let bench = Bench::new();
     let source = bench.source().await;
     aggregate(&source, support()).await;
     let mut batch = support();
     batch.grant_sets[0].grants.extend([
-        (Right::FullAccess, trustee("u2@contoso.com"), true, false),
+        (Right::FullAccess, trustee("u2@contoso.com"), true, true),
         (Right::FullAccess, trustee("Domain Admins"), false, true),
         (Right::Other("Brew".into()), trustee("u2@contoso.com"), false, false),
     ]);
@@ -304,6 +304,35 @@ async fn labels_are_unique_follow_renames_and_are_remembered() {
     run.write(boxes(&[("m1", "Info"), ("m2", "INFO"), ("m3", "Äpfel")])).await.unwrap();
     assert_eq!(run.relabel(&[MailboxKind::Room]).await.unwrap(), 3);
     assert_eq!(source.counts().await.unwrap().labelled_mailboxes, 0);
+}
+
+#[tokio::test]
+async fn a_denial_comes_and_goes_in_the_feed_as_a_denial() {
+    let bench = Bench::new();
+    let source = bench.source().await;
+    let batch = |grants| Batch {
+        users: vec![user("u1", "Sales")],
+        mailboxes: vec![mailbox("m1", "Desk")],
+        grant_sets: vec![set("m1", grants)],
+        ..Batch::default()
+    };
+    let allowed = allow(Right::FullAccess, "u1@contoso.com");
+    let denied = (Right::FullAccess, trustee("u1@contoso.com"), true, false);
+    let inherited = (Right::FullAccess, trustee("u1@contoso.com"), true, true);
+    let told = |what: &str, deny: &str| {
+        format!(
+            r#"mailbox m1 {{"what":"{what}","right":"FullAccess","trustee":"u1@contoso.com","principal":"u1"{deny}}}"#
+        )
+    };
+    aggregate(&source, batch(vec![allowed.clone()])).await;
+    aggregate(&source, batch(vec![allowed.clone(), denied.clone(), inherited])).await;
+    assert_eq!(feed(&source, 0).await, [told("granted", r#","deny":true"#)]);
+    aggregate(&source, batch(vec![denied])).await;
+    aggregate(&source, batch(vec![allowed])).await;
+    assert_eq!(
+        feed(&source, 1).await,
+        [told("revoked", ""), told("granted", ""), told("revoked", r#","deny":true"#)]
+    );
 }
 
 #[tokio::test]

@@ -95,10 +95,10 @@ fn rewound(held: &BTreeSet<(String, Right)>, events: &[Happened]) -> BTreeSet<(S
     let mut held = held.clone();
     for event in events.iter().rev() {
         match event {
-            Happened::Granted { right, principal: Some(id), .. } => {
+            Happened::Granted { right, principal: Some(id), deny: false, .. } => {
                 held.remove(&(id.clone(), Right::from_token(right)));
             }
-            Happened::Revoked { right, principal: Some(id), .. } => {
+            Happened::Revoked { right, principal: Some(id), deny: false, .. } => {
                 held.insert((id.clone(), Right::from_token(right)));
             }
             _ => {}
@@ -156,17 +156,26 @@ mod tests {
             right: right.into(),
             trustee: id.into(),
             principal: Some(id.into()),
+            deny: false,
         };
         let taken = |id: &str, right: &str| Happened::Revoked {
             right: right.into(),
             trustee: id.into(),
             principal: Some(id.into()),
+            deny: false,
         };
         let held = |list: &[(&str, Right)]| {
             list.iter().map(|(id, right)| ((*id).to_owned(), right.clone())).collect::<BTreeSet<_>>()
         };
         let now = held(&[("kim", Right::SendAs), ("g", Right::FullAccess)]);
         let events = [
+            // That Kim was denied a right takes no right from what was held.
+            Happened::Granted {
+                right: "SendAs".into(),
+                trustee: "kim".into(),
+                principal: Some("kim".into()),
+                deny: true,
+            },
             given("lee", "SendAs"),
             taken("lee", "SendAs"),
             taken("kim", "FullAccess"),

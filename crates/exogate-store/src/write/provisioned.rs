@@ -193,6 +193,7 @@ fn granted(
         right: right.name().to_owned(),
         trustee: trustee.text.clone(),
         principal: Some(id.to_owned()),
+        deny: false,
     };
     tell(connection, context, Part::Mailboxes, ObjectKind::Mailbox, place.0, &happened)
 }
@@ -219,6 +220,7 @@ fn revoked(
         right: place.2.name().to_owned(),
         trustee: text,
         principal: Some(principal.to_owned()),
+        deny: false,
     };
     tell(connection, context, Part::Mailboxes, ObjectKind::Mailbox, place.0, &happened)
 }

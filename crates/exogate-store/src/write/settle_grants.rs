@@ -155,7 +155,7 @@ fn add(
     mailbox_name: &str,
     happened: impl FnOnce(&Grant) -> Happened,
 ) -> Result<(), Fault> {
-    if !grant.is_entitlement() {
+    if !grant.is_governed() {
         return Ok(());
     }
     feed::add(connection, context, ObjectKind::Mailbox, &grant.mailbox, mailbox_name, &happened(grant))
@@ -166,6 +166,7 @@ fn granted(grant: &Grant) -> Happened {
         right: grant.right.name().to_owned(),
         trustee: grant.trustee.text.clone(),
         principal: grant.principal.id().map(str::to_owned),
+        deny: grant.deny,
     }
 }
 
@@ -174,6 +175,7 @@ fn revoked(grant: &Grant) -> Happened {
         right: grant.right.name().to_owned(),
         trustee: grant.trustee.text.clone(),
         principal: grant.principal.id().map(str::to_owned),
+        deny: grant.deny,
     }
 }
 
