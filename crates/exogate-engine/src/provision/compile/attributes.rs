@@ -160,6 +160,11 @@ impl Compiler<'_> {
         } else if operation.op == Op::Set {
             match value::read(&operation.value.to_json(), kind, multi_valued) {
                 Ok(Some(value)) => return Some(ValueChange::Set(value)),
+                // A flag is on or off; the service takes no third.
+                Ok(None) if kind == AttributeType::Boolean => {
+                    let mismatch = missing(kind.name());
+                    Problem::WrongType { name, mismatch }
+                }
                 Ok(None) => return Some(ValueChange::Clear),
                 Err(_) if values.is_empty() && kind != AttributeType::Boolean => {
                     return Some(ValueChange::Clear);

@@ -124,6 +124,7 @@ impl Compiler<'_> {
         for wanted in std::mem::take(&mut self.rights).into_values() {
             let mut add = Vec::new();
             let mut remove = Vec::new();
+            let mut send_as = None;
             for (right, (give, serves)) in wanted.rights {
                 let held = wanted.mailbox.held.iter().any(|held| {
                     held.right == right && held.holder.as_deref() == Some(wanted.party.id.as_str())
@@ -135,15 +136,7 @@ impl Compiler<'_> {
                             .or_insert_with(|| (Arc::clone(&wanted.mailbox), Vec::new()));
                         list.push(OnBehalf { party: wanted.party.clone(), give, held, serves });
                     }
-                    Right::SendAs => {
-                        let trustee = wanted.party.clone();
-                        let action = match give {
-                            true => Action::GrantSendAs { trustee },
-                            false => Action::RevokeSendAs { trustee },
-                        };
-                        let one = vec![(right, held, serves)];
-                        self.rights_step(&wanted.mailbox, &wanted.party, action, give, one);
-                    }
+                    Right::SendAs => send_as = Some((give, held, serves)),
                     right if give => add.push((right, held, serves)),
                     right => remove.push((right, held, serves)),
                 }
@@ -174,6 +167,15 @@ impl Compiler<'_> {
                 let auto_mapping = wanted.auto_mapping;
                 let action = Action::GrantRights { trustee: trustee(), rights, auto_mapping };
                 self.rights_step(&wanted.mailbox, &wanted.party, action, true, add);
+            }
+            if let Some((give, held, serves)) = send_as {
+                let trustee = trustee();
+                let action = match give {
+                    true => Action::GrantSendAs { trustee },
+                    false => Action::RevokeSendAs { trustee },
+                };
+                let one = vec![(Right::SendAs, held, serves)];
+                self.rights_step(&wanted.mailbox, &wanted.party, action, give, one);
             }
         }
         for (mailbox, list) in on_behalf.into_values() {

@@ -215,20 +215,19 @@ fn attributes_become_one_call_for_each_cmdlet() {
     assert_eq!(
         compiled(&snapshot(), &plan).unwrap(),
         [
-            "Set-CASMailbox -Identity 'kim' -ImapEnabled:$false",
-            "Set-Mailbox -Identity 'kim' -CustomAttribute1 'new' -EmailAddresses @{Add='smtp:a@x';Remove='smtp:b@x'} (review)"
+            "Set-CASMailbox -Identity kim -ImapEnabled:$false",
+            "Set-Mailbox -Identity kim -CustomAttribute1 new -EmailAddresses @{Add='smtp:a@x';Remove='smtp:b@x'} (review)"
         ]
-        .map(|line| line.replace("'new'", "new"))
     );
     let plan = of_account("kim", r#"{"name":"EXO_CustomAttribute1","value":"old"}"#);
     assert_eq!(
         compiled(&snapshot(), &plan).unwrap(),
-        ["Set-Mailbox -Identity 'kim' -CustomAttribute1 old (already)"]
+        ["Set-Mailbox -Identity kim -CustomAttribute1 old (already)"]
     );
     let plan = of_account("kim", r#"{"name":"EXO_CustomAttribute1"}"#);
     assert_eq!(
         compiled(&snapshot(), &plan).unwrap(),
-        ["Set-Mailbox -Identity 'kim' -CustomAttribute1 $null"]
+        ["Set-Mailbox -Identity kim -CustomAttribute1 $null"]
     );
 }
 
@@ -254,11 +253,11 @@ fn groups_are_made_in_order_and_changed_where_they_are_mastered() {
     assert_eq!(
         compiled(&snapshot(), plan).unwrap(),
         [
-            "Remove-DistributionGroup -Identity 'guard' -BypassSecurityGroupManagerCheck:$true",
+            "Remove-DistributionGroup -Identity guard -BypassSecurityGroupManagerCheck:$true",
             "PATCH /groups/team {\"description\":\"x\"}",
             "DELETE /groups/team/members/kim/$ref",
-            "Add-DistributionGroupMember -Identity 'list' -Member 'lee@x' -BypassSecurityGroupManagerCheck:$true",
-            "Set-DistributionGroup -Identity 'list' -ManagedBy @{Add='kim@x';Remove='boss@x'} -BypassSecurityGroupManagerCheck:$true",
+            "Add-DistributionGroupMember -Identity list -Member 'lee@x' -BypassSecurityGroupManagerCheck:$true",
+            "Set-DistributionGroup -Identity list -ManagedBy @{Add='kim@x';Remove='boss@x'} -BypassSecurityGroupManagerCheck:$true",
             "POST /groups/plain/members/$ref {directoryObjects/lee}",
         ]
     );
