@@ -225,10 +225,7 @@ fn attributes_become_one_call_for_each_cmdlet() {
         ["Set-Mailbox -Identity kim -CustomAttribute1 old (already)"]
     );
     let plan = of_account("kim", r#"{"name":"EXO_CustomAttribute1"}"#);
-    assert_eq!(
-        compiled(&snapshot(), &plan).unwrap(),
-        ["Set-Mailbox -Identity kim -CustomAttribute1 $null"]
-    );
+    assert_eq!(compiled(&snapshot(), &plan).unwrap(), ["Set-Mailbox -Identity kim -CustomAttribute1 $null"]);
 }
 
 #[test]
