@@ -1,0 +1,1 @@
+//! SailPoint connector commands as lines of JSON.
