@@ -184,6 +184,7 @@ pub(crate) fn register(state: &mut State, spec: AppSpec, now: Time) -> Result<Re
         role_groups: spec.role_groups,
         consents,
         managed_resource: spec.managed_resource,
+        exchange_principal: false,
         tokens_valid_from: None,
     };
     let registered =

@@ -59,6 +59,12 @@ pub fn is_mail_contact(object: &Object) -> bool {
     object.details() == Some(RecipientTypeDetails::MailContact)
 }
 
+/// Any contact, mail-enabled or not.
+#[must_use]
+pub fn is_contact(object: &Object) -> bool {
+    object.contact().is_some()
+}
+
 /// Any group of the directory, mail-enabled or not.
 #[must_use]
 pub fn is_group(object: &Object) -> bool {

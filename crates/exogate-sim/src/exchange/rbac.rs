@@ -125,17 +125,15 @@ impl Access {
         if self.organization {
             return true;
         }
-        let configuration = matches!(
-            name,
-            "Get-OrganizationConfig"
-                | "Get-AcceptedDomain"
-                | "Get-MailboxPlan"
-                | "Get-RoleAssignmentPolicy"
-                | "Get-OwaMailboxPolicy"
-        );
-        if configuration {
-            let light = matches!(name, "Get-AcceptedDomain" | "Get-MailboxPlan");
-            return self.view_only || (light && (self.recipients || self.security || self.view_recipients));
+        if is_configuration(name) {
+            let light = matches!(
+                name,
+                "Get-AcceptedDomain" | "Get-MailboxPlan" | "Get-CASMailboxPlan" | "Get-RetentionPolicy"
+            );
+            let reads = self.view_only
+                || (light && (self.recipients || self.security || self.view_recipients))
+                || (name == "Get-AdminAuditLogConfig" && self.audit);
+            return !cmdlet.writes() && reads;
         }
         if self.recipients {
             return true;
@@ -170,4 +168,27 @@ impl Access {
     pub fn cmdlets(&self, knobs: &ExchangeKnobs) -> Vec<&'static CmdletSpec> {
         catalogue().served().into_iter().filter(|cmdlet| self.may_run(cmdlet, knobs)).collect()
     }
+}
+
+/// Cmdlets about the organisation and its roles, not about recipients.
+fn is_configuration(name: &str) -> bool {
+    let noun = name.split_once('-').map_or("", |(_, noun)| noun);
+    matches!(
+        noun,
+        "OrganizationConfig"
+            | "AcceptedDomain"
+            | "MailboxPlan"
+            | "CASMailboxPlan"
+            | "RoleAssignmentPolicy"
+            | "OwaMailboxPolicy"
+            | "RetentionPolicy"
+            | "SharingPolicy"
+            | "AuthenticationPolicy"
+            | "AdminAuditLogConfig"
+            | "RoleGroup"
+            | "RoleGroupMember"
+            | "ManagementRole"
+            | "ManagementRoleAssignment"
+            | "ServicePrincipal"
+    )
 }

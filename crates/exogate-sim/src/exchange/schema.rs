@@ -36,11 +36,25 @@ pub enum RowClass {
     RoleAssignmentPolicy,
     OwaMailboxPolicy,
     AuditLog,
+    MailboxFolderStatistics,
+    CalendarProcessing,
+    MailboxCalendar,
+    MailboxMessage,
+    MailboxJunk,
+    Contact,
+    RoleGroup,
+    ManagementRole,
+    ManagementRoleAssignment,
+    ExchangePrincipal,
+    AdminAuditLogConfig,
+    RetentionPolicy,
+    SharingPolicy,
+    CasMailboxPlan,
 }
 
 impl RowClass {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 37] = [
         Self::Mailbox,
         Self::CasMailbox,
         Self::MailboxStatistics,
@@ -64,6 +78,20 @@ impl RowClass {
         Self::RoleAssignmentPolicy,
         Self::OwaMailboxPolicy,
         Self::AuditLog,
+        Self::MailboxFolderStatistics,
+        Self::CalendarProcessing,
+        Self::MailboxCalendar,
+        Self::MailboxMessage,
+        Self::MailboxJunk,
+        Self::Contact,
+        Self::RoleGroup,
+        Self::ManagementRole,
+        Self::ManagementRoleAssignment,
+        Self::ExchangePrincipal,
+        Self::AdminAuditLogConfig,
+        Self::RetentionPolicy,
+        Self::SharingPolicy,
+        Self::CasMailboxPlan,
     ];
 
     const fn key(self) -> &'static str {
@@ -91,6 +119,20 @@ impl RowClass {
             Self::RoleAssignmentPolicy => "role_assignment_policy",
             Self::OwaMailboxPolicy => "owa_mailbox_policy",
             Self::AuditLog => "audit_log",
+            Self::MailboxFolderStatistics => "mailbox_folder_statistics",
+            Self::CalendarProcessing => "calendar_processing",
+            Self::MailboxCalendar => "mailbox_calendar",
+            Self::MailboxMessage => "mailbox_message",
+            Self::MailboxJunk => "mailbox_junk",
+            Self::Contact => "contact",
+            Self::RoleGroup => "role_group",
+            Self::ManagementRole => "management_role",
+            Self::ManagementRoleAssignment => "management_role_assignment",
+            Self::ExchangePrincipal => "exchange_principal",
+            Self::AdminAuditLogConfig => "admin_audit_log_config",
+            Self::RetentionPolicy => "retention_policy",
+            Self::SharingPolicy => "sharing_policy",
+            Self::CasMailboxPlan => "cas_mailbox_plan",
         }
     }
 }

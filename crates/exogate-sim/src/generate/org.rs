@@ -58,6 +58,16 @@ const ROLE_GROUPS: [(&str, &[&str]); 6] = [
     ("Compliance Management", &["Audit Logs", "View-Only Audit Logs", "View-Only Recipients"]),
 ];
 
+/// Whether every tenant has the role group of that name.
+pub(crate) fn is_built_in_role_group(name: &str) -> bool {
+    ROLE_GROUPS.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+}
+
+/// The management roles that every tenant has; several role groups may carry one.
+pub(crate) fn built_in_roles() -> impl Iterator<Item = &'static str> {
+    ROLE_GROUPS.iter().flat_map(|(_, roles)| roles.iter().copied())
+}
+
 /// Public clients of Microsoft: id and name.
 const PUBLIC_CLIENTS: [(u128, &str); 6] = [
     (0xfb78d390_0c51_40cd_8e17_fdbfab77341b, "Microsoft Exchange REST API Based PowerShell"),
@@ -127,6 +137,7 @@ pub(crate) fn furnish(state: &mut State) {
                 },
             ],
             managed_resource: None,
+            exchange_principal: false,
             tokens_valid_from: None,
         };
         state.apps.push(app);

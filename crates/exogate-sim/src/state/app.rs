@@ -120,6 +120,9 @@ pub struct App {
     /// Names of the Exchange role groups that the service principal is a member of.
     #[serde(default)]
     pub role_groups: Vec<String>,
+    /// Made known to Exchange by New-ServicePrincipal.
+    #[serde(default)]
+    pub exchange_principal: bool,
     #[serde(default)]
     pub consents: Vec<Consent>,
     /// The Azure resource that a managed identity belongs to (`mi_res_id`).

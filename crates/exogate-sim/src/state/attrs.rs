@@ -128,6 +128,15 @@ pub struct Extra {
     /// Get-/Set-CalendarProcessing.
     #[serde(skip_serializing_if = "Attrs::is_empty")]
     pub calendar: Attrs,
+    /// Get-/Set-MailboxCalendarConfiguration.
+    #[serde(skip_serializing_if = "Attrs::is_empty")]
+    pub calendar_view: Attrs,
+    /// Get-/Set-MailboxMessageConfiguration.
+    #[serde(skip_serializing_if = "Attrs::is_empty")]
+    pub messages: Attrs,
+    /// Get-/Set-MailboxJunkEmailConfiguration.
+    #[serde(skip_serializing_if = "Attrs::is_empty")]
+    pub junk: Attrs,
     /// Get-MailboxStatistics.
     #[serde(skip_serializing_if = "Attrs::is_empty")]
     pub statistics: Attrs,

@@ -142,6 +142,7 @@ pub fn find_app<'s>(state: &'s State, client_id: &str) -> Option<Cow<'s, App>> {
         role_groups: Vec::new(),
         consents: Vec::new(),
         managed_resource: None,
+        exchange_principal: false,
         tokens_valid_from: None,
     }))
 }

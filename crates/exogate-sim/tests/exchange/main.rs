@@ -10,5 +10,6 @@ mod fuzz;
 mod paging;
 mod rbac;
 mod reads;
+mod scripts;
 mod tenant;
 mod writes;

@@ -198,6 +198,7 @@ pub fn app(n: u128, exchange_role: bool, directory_roles: &[Uuid], role_groups: 
         role_groups: role_groups.iter().map(|name| (*name).to_owned()).collect(),
         consents: Vec::new(),
         managed_resource: None,
+        exchange_principal: false,
         tokens_valid_from: None,
     }
 }
@@ -310,6 +311,11 @@ impl Bench {
     /// The n-th app of the tenant.
     pub fn numbered_app(n: u128) -> Uuid {
         Uuid::from_u128(0x5000_0000 + n)
+    }
+
+    /// The service principal of that app.
+    pub fn numbered_principal(n: u128) -> Uuid {
+        Uuid::from_u128(0x5200_0000 + n)
     }
 
     pub fn tenant(&self) -> String {

@@ -68,6 +68,7 @@ pub fn app(client_id: Uuid, roles: &[&str]) -> App {
         role_groups: Vec::new(),
         consents: vec![Consent { resource: resource::GRAPH, scopes: vec!["User.Read".into()] }],
         managed_resource: None,
+        exchange_principal: false,
         tokens_valid_from: None,
     }
 }

@@ -53,6 +53,26 @@ pub fn type_name(class: RowClass) -> &'static str {
             "Microsoft.Exchange.Data.Directory.SystemConfiguration.OwaMailboxPolicy"
         }
         RowClass::AuditLog => "Microsoft.Exchange.Data.ApplicationLogic.UnifiedAuditLogEvent",
+        RowClass::MailboxFolderStatistics => "Microsoft.Exchange.Management.Tasks.MailboxFolderConfiguration",
+        RowClass::CalendarProcessing => "Microsoft.Exchange.Data.Storage.Management.CalendarConfiguration",
+        RowClass::MailboxCalendar => {
+            "Microsoft.Exchange.Data.Storage.Management.MailboxCalendarConfiguration"
+        }
+        RowClass::MailboxMessage => "Microsoft.Exchange.Data.Storage.Management.MailboxMessageConfiguration",
+        RowClass::MailboxJunk => "Microsoft.Exchange.Data.Storage.Management.MailboxJunkEmailConfiguration",
+        RowClass::Contact => "Microsoft.Exchange.Data.Directory.Management.Contact",
+        RowClass::RoleGroup => "Microsoft.Exchange.Data.Directory.Management.RoleGroup",
+        RowClass::ManagementRole => "Microsoft.Exchange.Data.Directory.SystemConfiguration.ExchangeRole",
+        RowClass::ManagementRoleAssignment => {
+            "Microsoft.Exchange.Data.Directory.SystemConfiguration.ExchangeRoleAssignmentPresentation"
+        }
+        RowClass::ExchangePrincipal => "Microsoft.Exchange.Data.Directory.Management.ServicePrincipal",
+        RowClass::AdminAuditLogConfig => {
+            "Microsoft.Exchange.Data.Directory.SystemConfiguration.AdminAuditLogConfig"
+        }
+        RowClass::RetentionPolicy => "Microsoft.Exchange.Data.Directory.SystemConfiguration.RetentionPolicy",
+        RowClass::SharingPolicy => "Microsoft.Exchange.Data.Directory.SystemConfiguration.SharingPolicy",
+        RowClass::CasMailboxPlan => "Microsoft.Exchange.Data.Directory.Management.CASMailboxPlan",
     }
 }
 

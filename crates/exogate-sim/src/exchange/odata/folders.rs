@@ -1,16 +1,13 @@
 //! Folders of a mailbox as entities: their rights and their sizes. Mobile devices are here too, because there are none.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::exchange::error::{Condition, ExchangeError};
 use crate::exchange::identity::{is_mailbox, is_unified_group};
 use crate::exchange::page::Cursor;
+use crate::exchange::read::folder_statistics::{FOLDERS, Folder, totals};
 use crate::exchange::read::folders::{FolderTarget, folder_target, folder_user};
 use crate::exchange::reader::Reader;
-use crate::exchange::render::{Row, write_string};
-use crate::exchange::rows::RecipientRow;
-use crate::exchange::schema::{self, RowClass, WireType};
+use crate::exchange::render::write_string;
+use crate::exchange::schema::{RowClass, WireType};
 use crate::exchange::value::Value;
 use crate::state::{FolderPermission, FolderUser, Object};
 
@@ -18,40 +15,7 @@ use super::Call;
 use super::entity::{Level, decoded, key_segment, write_edm};
 use super::path::Step;
 use super::reply::Answer;
-use super::types::{EdmType, model};
-
-/// A folder that every mailbox has: path, type, share of the items in percent.
-struct Folder {
-    path: &'static str,
-    kind: &'static str,
-    share: i64,
-}
-
-const fn folder(path: &'static str, kind: &'static str, share: i64) -> Folder {
-    Folder { path, kind, share }
-}
-
-const FOLDERS: [Folder; 14] = [
-    folder("\\", "Root", 0),
-    folder("\\Archive", "Archive", 4),
-    folder("\\Calendar", "Calendar", 6),
-    folder("\\Contacts", "Contacts", 2),
-    folder("\\Conversation History", "ConversationHistory", 0),
-    folder("\\Deleted Items", "DeletedItems", 8),
-    folder("\\Drafts", "Drafts", 1),
-    folder("\\Inbox", "Inbox", 48),
-    folder("\\Journal", "Journal", 0),
-    folder("\\Junk Email", "JunkEmail", 1),
-    folder("\\Notes", "Notes", 1),
-    folder("\\Outbox", "Outbox", 0),
-    folder("\\Sent Items", "SentItems", 27),
-    folder("\\Tasks", "Tasks", 2),
-];
-
-/// The id of a folder: opaque to clients, which hand it back.
-fn folder_id(path: &str) -> String {
-    STANDARD.encode(path)
-}
+use super::types::model;
 
 fn mailbox_of(call: &Call<'_>) -> Result<String, ExchangeError> {
     call.key().ok_or_else(|| ExchangeError::new(Condition::NullParameter, ["Identity"]))
@@ -205,14 +169,7 @@ pub(super) fn statistics(call: &Call<'_>, reader: &Reader<'_>, step: &Step) -> R
         ));
     }
     let scope = known.iter().find(|(_, value)| value.to_string() == scope).map_or(scope, |(name, _)| name);
-    let row = RecipientRow::new(reader, RowClass::MailboxStatistics, idx, object);
-    let figure = |name: &str| {
-        let property = schema::find(RowClass::MailboxStatistics, name)?;
-        let mut text = Vec::new();
-        write_edm(&mut text, &row.cell(property)?, &EdmType::Int64, property.wire);
-        std::str::from_utf8(&text).ok()?.parse::<i64>().ok()
-    };
-    let totals = (figure("ItemCount").unwrap_or(0), figure("TotalItemSize").unwrap_or(0));
+    let totals = totals(reader, RowClass::MailboxStatistics, idx, object);
     let wanted =
         |folder: &&Folder| scope.eq_ignore_ascii_case("All") || folder.kind.eq_ignore_ascii_case(scope);
     let mut rows = Vec::new();
@@ -225,58 +182,40 @@ pub(super) fn statistics(call: &Call<'_>, reader: &Reader<'_>, step: &Step) -> R
     Ok(Answer::Many { context: "Collection(Exchange.MailboxFolderStatistics)".to_owned(), rows, next: None })
 }
 
-/// Items and bytes of a folder: its share, the inbox taking what rounding leaves over.
-fn share_of(folder: &Folder, total: i64) -> i64 {
-    let part = |folder: &Folder| total / 100 * folder.share;
-    if folder.kind == "Inbox" {
-        total - FOLDERS.iter().filter(|other| other.kind != "Inbox").map(part).sum::<i64>()
-    } else {
-        part(folder)
-    }
-}
-
 fn write_statistics(
     call: &Call<'_>,
     object: &Object,
     folder: &Folder,
-    totals: (i64, i64),
+    totals: (u64, u64),
     out: &mut Vec<u8>,
 ) {
-    let name =
-        if folder.path == "\\" { "Top of Information Store" } else { folder.path.trim_start_matches('\\') };
+    let name = folder.name();
     let path = format!("/{name}");
-    let root = folder.kind == "Root";
-    let (items, size) = (share_of(folder, totals.0), share_of(folder, totals.1));
+    let root = folder.is_root();
+    let (items, size) = (folder.share_of(totals.0), folder.share_of(totals.1));
     let (all_items, all_size) = if root { totals } else { (items, size) };
+    let count = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
     let mut created = Vec::new();
     object.created.write_exchange_local(&mut created);
     let created = String::from_utf8_lossy(&created).into_owned();
-    let identity =
-        format!("{}{}", object.name(), if root { "\\Top of Information Store" } else { folder.path });
+    let identity = folder.identity(object.name());
     let value = |property: &str| -> Value<'_> {
         match property {
             "Name" => Value::text(name),
             "FolderPath" => Value::text(&path),
-            "FolderId" => Value::owned(folder_id(folder.path)),
+            "FolderId" => Value::owned(folder.id()),
             "Identity" => Value::text(&identity),
             "FolderType" => Value::text(folder.kind),
             "CreationTime" | "LastModifiedTime" => Value::text(&created),
             "SearchFolder" | "RecoverableItemsFolder" => Value::Bool(false),
             "ContentFolder" => Value::Bool(true),
             "Movable" => Value::Bool(!root),
-            "ContainerClass" => Value::text(match folder.kind {
-                "Calendar" => "IPF.Appointment",
-                "Contacts" => "IPF.Contact",
-                "Tasks" => "IPF.Task",
-                "Notes" => "IPF.StickyNote",
-                "Journal" => "IPF.Journal",
-                _ => "IPF.Note",
-            }),
+            "ContainerClass" => Value::text(folder.container_class()),
             "TargetQuota" => Value::text("User"),
-            "ItemsInFolder" | "VisibleItemsInFolder" => Value::Int(items),
-            "ItemsInFolderAndSubfolders" => Value::Int(all_items),
-            "FolderSize" => Value::Int(size),
-            "FolderAndSubfolderSize" => Value::Int(all_size),
+            "ItemsInFolder" | "VisibleItemsInFolder" => count(items),
+            "ItemsInFolderAndSubfolders" => count(all_items),
+            "FolderSize" => count(size),
+            "FolderAndSubfolderSize" => count(all_size),
             "HiddenItemsInFolder" | "DeletedItemsInFolder" | "DeletedItemsInFolderAndSubfolders" => {
                 Value::Int(0)
             }
@@ -319,15 +258,6 @@ pub(super) fn no_devices(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folders_together_hold_the_mailbox() {
-        for total in [0, 1, 99, 12_345, 8_000_000_000] {
-            assert_eq!(FOLDERS.iter().map(|folder| share_of(folder, total)).sum::<i64>(), total);
-            assert!(FOLDERS.iter().all(|folder| share_of(folder, total) >= 0));
-        }
-        assert_eq!(FOLDERS.iter().map(|folder| folder.share).sum::<i64>(), 100);
-    }
 
     #[test]
     fn every_folder_type_is_one_of_the_model() {

@@ -15,11 +15,11 @@ use crate::exchange::value::Value;
 use crate::state::{AttrValue, DomainType};
 
 /// An object of the configuration: its own cells, then those that every directory object has.
-struct ConfigRow<'a> {
-    reader: &'a Reader<'a>,
-    name: &'a str,
-    container: &'static str,
-    cells: Cells<'a>,
+pub(super) struct ConfigRow<'a> {
+    pub reader: &'a Reader<'a>,
+    pub name: &'a str,
+    pub container: &'static str,
+    pub cells: Cells<'a>,
 }
 
 impl Row for ConfigRow<'_> {
@@ -53,7 +53,7 @@ impl Row for ConfigRow<'_> {
     }
 }
 
-fn emit<'a>(
+pub(super) fn emit<'a>(
     reader: &'a Reader<'a>,
     bound: &Bound,
     page: &mut Page,
@@ -85,25 +85,84 @@ fn emit<'a>(
     }
 }
 
+/// What was set for the organisation, of the properties that a row has.
+fn settings<'a>(reader: &Reader<'a>, class: RowClass) -> Vec<(&'static str, Value<'a>)> {
+    let tenant = &reader.state.tenant;
+    let set = crate::exchange::schema::properties(class).iter().filter_map(|property| {
+        let value = match tenant.organization.get(property.name)? {
+            AttrValue::Bool(value) => Value::Bool(*value),
+            AttrValue::Int(value) => Value::Int(*value),
+            AttrValue::Text(text) => Value::text(text),
+            AttrValue::List(list) => Value::List(list.iter().map(|text| Cow::Borrowed(&**text)).collect()),
+            AttrValue::Null => Value::Null,
+            AttrValue::Json(_) => return None,
+        };
+        Some((property.name, value))
+    });
+    set.collect()
+}
+
 pub(super) fn organization(reader: &Reader<'_>, page: &mut Page) -> Result<(), ExchangeError> {
     let tenant = &reader.state.tenant;
     let mut cells = vec![("DisplayName", Value::text(&tenant.display_name))];
-    for property in crate::exchange::schema::properties(RowClass::OrganizationConfig) {
-        let value = match tenant.organization.get(property.name) {
-            Some(AttrValue::Bool(value)) => Value::Bool(*value),
-            Some(AttrValue::Int(value)) => Value::Int(*value),
-            Some(AttrValue::Text(text)) => Value::text(text),
-            Some(AttrValue::List(list)) => {
-                Value::List(list.iter().map(|text| Cow::Borrowed(&**text)).collect())
-            }
-            Some(AttrValue::Null | AttrValue::Json(_)) | None => continue,
-        };
-        cells.push((property.name, value));
-    }
+    cells.extend(settings(reader, RowClass::OrganizationConfig));
     let row =
         ConfigRow { reader, name: tenant.initial_domain(), container: "Organization", cells: Cells(cells) };
     page.single(RowClass::OrganizationConfig, varies_always, &row);
     Ok(())
+}
+
+pub(super) fn admin_audit_log(reader: &Reader<'_>, page: &mut Page) -> Result<(), ExchangeError> {
+    let cells = Cells(settings(reader, RowClass::AdminAuditLogConfig));
+    let row = ConfigRow { reader, name: "Admin Audit Log Settings", container: "Global Settings", cells };
+    page.single(RowClass::AdminAuditLogConfig, varies_always, &row);
+    Ok(())
+}
+
+pub(super) fn retention_policies(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
+    let tags = Cells::list(&[
+        "Default 2 year move to archive",
+        "Recoverable Items 14 days move to archive",
+        "1 Month Delete",
+        "1 Year Delete",
+        "Never Delete",
+    ]);
+    let cells = vec![("RetentionPolicyTagLinks", tags), ("IsDefault", Value::Bool(true))];
+    let rows = vec![("Default MRM Policy", Cells(cells))];
+    emit(reader, bound, page, RowClass::RetentionPolicy, "Retention Policies Container", rows)
+}
+
+pub(super) fn sharing_policies(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
+    let domains =
+        Cells::list(&["Anonymous:CalendarSharingFreeBusyReviewer", "*:CalendarSharingFreeBusySimple"]);
+    let rows = vec![("Default Sharing Policy", Cells(vec![("Domains", domains)]))];
+    emit(reader, bound, page, RowClass::SharingPolicy, "Federation", rows)
+}
+
+/// A tenant has none until somebody makes one, which is not possible here.
+pub(super) fn authentication_policies(bound: &Bound) -> Result<(), ExchangeError> {
+    match bound.text("Identity") {
+        Some(identity) => Err(ExchangeError::new(Condition::NotFound, [identity])),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn cas_mailbox_plans(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+) -> Result<(), ExchangeError> {
+    let rows =
+        PLANS.into_iter().map(|(name, ..)| (name, Cells(vec![("DisplayName", Value::text(name))]))).collect();
+    emit(reader, bound, page, RowClass::CasMailboxPlan, "Mailbox Plans", rows)
 }
 
 pub(super) fn accepted_domains(
@@ -134,18 +193,20 @@ pub(super) fn accepted_domains(
     emit(reader, bound, page, RowClass::AcceptedDomain, "Accepted Domains", rows)
 }
 
+/// Name, whether it is the default, and the quotas for sending and for receiving.
+const PLANS: [(&str, bool, &str, &str); 4] = [
+    ("ExchangeOnlineEnterprise", true, "99 GB (106,300,440,576 bytes)", "100 GB (107,374,182,400 bytes)"),
+    ("ExchangeOnline", false, "49.5 GB (53,150,220,288 bytes)", "50 GB (53,687,091,200 bytes)"),
+    ("ExchangeOnlineDeskless", false, "2 GB (2,147,483,648 bytes)", "2 GB (2,147,483,648 bytes)"),
+    ("ExchangeOnlineEssentials", false, "49.5 GB (53,150,220,288 bytes)", "50 GB (53,687,091,200 bytes)"),
+];
+
 pub(super) fn mailbox_plans(
     reader: &Reader<'_>,
     bound: &Bound,
     page: &mut Page,
 ) -> Result<(), ExchangeError> {
-    let plans = [
-        ("ExchangeOnlineEnterprise", true, "99 GB (106,300,440,576 bytes)", "100 GB (107,374,182,400 bytes)"),
-        ("ExchangeOnline", false, "49.5 GB (53,150,220,288 bytes)", "50 GB (53,687,091,200 bytes)"),
-        ("ExchangeOnlineDeskless", false, "2 GB (2,147,483,648 bytes)", "2 GB (2,147,483,648 bytes)"),
-        ("ExchangeOnlineEssentials", false, "49.5 GB (53,150,220,288 bytes)", "50 GB (53,687,091,200 bytes)"),
-    ];
-    let rows = plans
+    let rows = PLANS
         .into_iter()
         .enumerate()
         .map(|(at, (name, default, send, receive))| {

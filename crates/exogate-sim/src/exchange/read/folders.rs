@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::state::{FolderPermission, FolderUser, Idx, Mailbox, Object};
 
+use super::folder_statistics::FOLDERS;
 use super::{Cells, varies_always};
 use crate::exchange::bind::Bound;
 use crate::exchange::emit::Page;
@@ -12,22 +13,6 @@ use crate::exchange::identity::{is_mailbox, is_unified_group};
 use crate::exchange::reader::Reader;
 use crate::exchange::schema::RowClass;
 use crate::exchange::value::Value;
-
-/// The folders that every mailbox has.
-const FOLDERS: [&str; 12] = [
-    "\\",
-    "\\Inbox",
-    "\\Calendar",
-    "\\Contacts",
-    "\\Tasks",
-    "\\Notes",
-    "\\Journal",
-    "\\Drafts",
-    "\\Sent Items",
-    "\\Deleted Items",
-    "\\Junk Email",
-    "\\Archive",
-];
 
 /// A folder of a mailbox, as `mailbox:\Folder` names it.
 pub(in crate::exchange) struct FolderTarget<'a> {
@@ -55,7 +40,7 @@ pub(in crate::exchange) fn folder_target<'a>(
     let wanted = format!("\\{}", wanted.trim_matches('\\'));
     let known = FOLDERS
         .iter()
-        .copied()
+        .map(|folder| folder.path)
         .chain(kept.folders.iter().map(|permission| &*permission.folder))
         .find(|known| known.eq_ignore_ascii_case(&wanted))
         .ok_or_else(|| ExchangeError::new(Condition::FolderNotFound, [folder]))?;

@@ -8,7 +8,7 @@ use super::{Asked, asked};
 use crate::exchange::bind::Bound;
 use crate::exchange::emit::Page;
 use crate::exchange::error::{Condition, ExchangeError};
-use crate::exchange::identity::{Accepts, is_mail_contact, is_mail_user, is_recipient, is_user};
+use crate::exchange::identity::{Accepts, is_contact, is_mail_contact, is_mail_user, is_recipient, is_user};
 use crate::exchange::knobs::UnknownIdentity;
 use crate::exchange::opath::{Compiled, compile};
 use crate::exchange::reader::Reader;
@@ -229,6 +229,20 @@ pub(super) fn mail_contacts(
     page: &mut Page,
 ) -> Result<(), ExchangeError> {
     list(reader, bound, page, RowClass::MailContact, &[RecipientTypeDetails::MailContact], is_mail_contact)
+}
+
+/// Get-Contact knows every contact, mail-enabled or not.
+pub(super) fn contacts(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
+    let narrow = Narrow::new(bound)?;
+    let row = |(idx, object)| RecipientRow::new(reader, RowClass::Contact, idx, object);
+    match by_identity(reader, bound, is_contact)? {
+        Some(found) => emit(page, &narrow, RowClass::Contact, found.into_iter().map(row)),
+        None => {
+            let all = reader.view.list(Class::Contacts, start(page, &narrow));
+            emit(page, &narrow, RowClass::Contact, all.map(row));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn users(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {

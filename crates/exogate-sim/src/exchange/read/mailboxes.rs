@@ -121,7 +121,12 @@ pub(super) fn cas_mailboxes(
 }
 
 /// One mailbox by its mandatory identity.
-fn one(reader: &Reader<'_>, bound: &Bound, page: &mut Page, class: RowClass) -> Result<(), ExchangeError> {
+pub(super) fn one(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+    class: RowClass,
+) -> Result<(), ExchangeError> {
     let either = |object: &Object| is_mailbox(object) || is_unified_group(object);
     let found = by_identity(reader, bound, either)?.unwrap_or_default();
     match found.as_slice() {
@@ -153,16 +158,35 @@ pub(super) fn auto_reply(reader: &Reader<'_>, bound: &Bound, page: &mut Page) ->
 }
 
 pub(super) fn regional(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
-    if let Some(location) = bound.text("MailboxLocation") {
-        // `mailbox\location id`: every location of a mailbox has the same settings here.
-        let mailbox = location.split('\\').next().unwrap_or(location);
-        let (idx, object) = reader.target(mailbox, is_mailbox)?;
-        let row = RecipientRow::new(reader, RowClass::Regional, idx, object);
-        page.single(RowClass::Regional, RecipientRow::varies, &row);
-        return Ok(());
-    }
-    if bound.text("Identity").is_none() {
+    if bound.text("Identity").is_none() && bound.text("MailboxLocation").is_none() {
         return list(reader, bound, page, RowClass::Regional, &RecipientTypeDetails::MAILBOXES, is_mailbox);
     }
-    one(reader, bound, page, RowClass::Regional)
+    located(reader, bound, page, RowClass::Regional)
+}
+
+/// One mailbox by its identity, or by one of its locations, which all have the same settings here.
+pub(super) fn located(
+    reader: &Reader<'_>,
+    bound: &Bound,
+    page: &mut Page,
+    class: RowClass,
+) -> Result<(), ExchangeError> {
+    if let Some(location) = bound.text("MailboxLocation") {
+        // `mailbox\location id`
+        let mailbox = location.split('\\').next().unwrap_or(location);
+        let (idx, object) = reader.target(mailbox, is_mailbox)?;
+        page.single(class, RecipientRow::varies, &RecipientRow::new(reader, class, idx, object));
+        return Ok(());
+    }
+    one(reader, bound, page, class)
+}
+
+/// What no mailbox of this tenant has: rules and devices. The mailbox must exist all the same.
+pub(super) fn none(reader: &Reader<'_>, bound: &Bound) -> Result<(), ExchangeError> {
+    if let Some(mailbox) = bound.text("Mailbox") {
+        reader.target(mailbox, |object| is_mailbox(object) || is_unified_group(object))?;
+    } else if let Some(identity) = bound.text("Identity") {
+        return Err(ExchangeError::new(Condition::NotFound, [identity]));
+    }
+    Ok(())
 }

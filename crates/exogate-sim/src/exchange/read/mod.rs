@@ -3,11 +3,13 @@
 //! Rows and their formats are elsewhere; nothing here changes the state.
 
 mod configuration;
+pub(in crate::exchange) mod folder_statistics;
 pub(in crate::exchange) mod folders;
 mod groups;
 mod listing;
 mod mailboxes;
 mod permissions;
+pub(in crate::exchange) mod roles;
 mod search;
 
 use std::borrow::Cow;
@@ -17,7 +19,7 @@ use super::emit::Page;
 use super::error::{Condition, ExchangeError};
 use super::reader::Reader;
 use super::render::Row;
-use super::schema::Property;
+use super::schema::{Property, RowClass};
 use super::value::Value;
 
 pub use listing::{anr_matches, varies_always};
@@ -52,6 +54,15 @@ pub fn run(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Option<Result
         "Get-MailboxStatistics" => mailboxes::statistics(reader, bound, page),
         "Get-MailboxAutoReplyConfiguration" => mailboxes::auto_reply(reader, bound, page),
         "Get-MailboxRegionalConfiguration" => mailboxes::regional(reader, bound, page),
+        "Get-MailboxFolderStatistics" => folder_statistics::statistics(reader, bound, page),
+        "Get-CalendarProcessing" => mailboxes::one(reader, bound, page, RowClass::CalendarProcessing),
+        "Get-MailboxCalendarConfiguration" => {
+            mailboxes::located(reader, bound, page, RowClass::MailboxCalendar)
+        }
+        "Get-MailboxMessageConfiguration" => mailboxes::one(reader, bound, page, RowClass::MailboxMessage),
+        "Get-MailboxJunkEmailConfiguration" => mailboxes::one(reader, bound, page, RowClass::MailboxJunk),
+        "Get-InboxRule" | "Get-MobileDevice" | "Get-MobileDeviceStatistics" => mailboxes::none(reader, bound),
+        "Get-Contact" => listing::contacts(reader, bound, page),
         "Get-Recipient" => listing::recipients(reader, bound, page),
         "Get-User" => listing::users(reader, bound, page),
         "Get-MailUser" => listing::mail_users(reader, bound, page),
@@ -71,6 +82,16 @@ pub fn run(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Option<Result
         "Get-MailboxPlan" => configuration::mailbox_plans(reader, bound, page),
         "Get-RoleAssignmentPolicy" => configuration::role_assignment_policies(reader, bound, page),
         "Get-OwaMailboxPolicy" => configuration::owa_mailbox_policies(reader, bound, page),
+        "Get-AdminAuditLogConfig" => configuration::admin_audit_log(reader, page),
+        "Get-RetentionPolicy" => configuration::retention_policies(reader, bound, page),
+        "Get-SharingPolicy" => configuration::sharing_policies(reader, bound, page),
+        "Get-AuthenticationPolicy" => configuration::authentication_policies(bound),
+        "Get-CASMailboxPlan" => configuration::cas_mailbox_plans(reader, bound, page),
+        "Get-RoleGroup" => roles::role_groups(reader, bound, page),
+        "Get-RoleGroupMember" => roles::members(reader, bound, page),
+        "Get-ManagementRole" => roles::roles(reader, bound, page),
+        "Get-ManagementRoleAssignment" => roles::assignments(reader, bound, page),
+        "Get-ServicePrincipal" => roles::principals(reader, bound, page),
         "Search-UnifiedAuditLog" => search::unified_audit_log(reader, bound, page),
         _ => return None,
     })

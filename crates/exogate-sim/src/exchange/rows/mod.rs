@@ -60,9 +60,13 @@ impl<'a> RecipientRow<'a> {
         let extra = self.object.extra()?;
         Some(match self.class {
             RowClass::CasMailbox => &extra.cas,
-            RowClass::User | RowClass::Group => &extra.directory,
+            RowClass::User | RowClass::Group | RowClass::Contact => &extra.directory,
             RowClass::AutoReply => &extra.auto_reply,
             RowClass::Regional => &extra.regional,
+            RowClass::CalendarProcessing => &extra.calendar,
+            RowClass::MailboxCalendar => &extra.calendar_view,
+            RowClass::MailboxMessage => &extra.messages,
+            RowClass::MailboxJunk => &extra.junk,
             RowClass::MailboxStatistics => &extra.statistics,
             _ => &extra.exchange,
         })
@@ -218,15 +222,21 @@ impl<'a> RecipientRow<'a> {
         ]))
     }
 
-    /// Sizes differ between mailboxes but never between two reads of one.
-    fn size(&self, field: Field) -> Option<Value<'a>> {
-        self.recipient?.mailbox.as_deref()?;
+    /// Items and bytes of the mailbox: they differ between mailboxes but never between two reads of one.
+    #[must_use]
+    pub fn figures(&self) -> (u64, u64) {
         let grain = u64::from(self.object.rid).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
         let items = grain % 90_000;
+        (items, items * 91_377)
+    }
+
+    fn size(&self, field: Field) -> Option<Value<'a>> {
+        self.recipient?.mailbox.as_deref()?;
+        let (items, bytes) = self.figures();
         Some(match field {
             Field::ItemCount => Value::Int(i64::try_from(items).unwrap_or(0)),
             Field::DeletedItemCount => Value::Int(i64::try_from(items / 20).unwrap_or(0)),
-            Field::TotalItemSize => Value::owned(super::bind::size_text(items * 91_377)),
+            Field::TotalItemSize => Value::owned(super::bind::size_text(bytes)),
             _ => Value::owned(super::bind::size_text(items / 20 * 61_001)),
         })
     }

@@ -135,6 +135,36 @@ pub(super) fn enable(session: &mut Session<'_>, page: &mut Page) -> Shows {
     show(session, page, idx)
 }
 
+/// Takes the mailbox, or its archive, from a user who lives on.
+pub(super) fn disable(session: &mut Session<'_>) -> Shows {
+    let idx = session.target(is_mailbox)?;
+    let object = session.object(idx)?;
+    if session.bound.switch("Archive") {
+        if object.extra().and_then(|extra| extra.exchange.get("ArchiveStatus")).is_none() {
+            return Err(rule(format!("The mailbox \"{}\" doesn't have an archive.", object.name())));
+        }
+        session.update(idx, |object| {
+            let bag = &mut object.extra_mut().exchange;
+            if let Some(guid) = bag.unset("ArchiveGuid") {
+                bag.set("DisabledArchiveGuid", guid);
+            }
+            for name in ["ArchiveStatus", "ArchiveState", "ArchiveRelease", "ArchiveDatabase", "ArchiveName"]
+            {
+                bag.unset(name);
+            }
+        })?;
+        return Ok(false);
+    }
+    if object.mailbox().is_some_and(|mailbox| mailbox.litigation_hold)
+        && !session.bound.switch("IgnoreLegalHold")
+    {
+        return Err(rule(format!("The mailbox \"{}\" is on hold and can't be disabled.", object.name())));
+    }
+    let outcome = session.edit().disconnect_mailbox(idx);
+    outcome.map_err(|error| session.refused(error))?;
+    Ok(false)
+}
+
 pub(super) fn remove(session: &mut Session<'_>) -> Shows {
     if session.bound.switch("PermanentlyDelete") {
         let identity = session.identity()?.to_owned();

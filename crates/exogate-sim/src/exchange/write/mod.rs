@@ -3,11 +3,15 @@
 //! Indices, change times and visibility belong to the state.
 
 mod addresses;
+mod contacts;
+mod dynamic;
 mod folders;
 mod groups;
 mod lists;
 mod mailboxes;
+mod organization;
 mod permissions;
+mod roles;
 mod session;
 mod set;
 mod settings;
@@ -24,6 +28,7 @@ use super::bind::{Bound, as_typed};
 use super::emit::Page;
 use super::error::{Condition, ExchangeError};
 use super::knobs::ExchangeKnobs;
+use super::schema::RowClass;
 use session::Session;
 
 /// Runs a writing cmdlet; true when the answer has rows.
@@ -76,8 +81,19 @@ fn dispatch(session: &mut Session<'_>, page: &mut Page) -> Result<bool, Exchange
         "Set-Group" => set::group(session).map(|()| false),
         "Set-MailboxAutoReplyConfiguration" => set::auto_reply(session).map(|()| false),
         "Set-MailboxRegionalConfiguration" => set::regional(session).map(|()| false),
+        "Set-MailContact" => set::mail_contact(session).map(|()| false),
+        "Set-Contact" => set::contact(session).map(|()| false),
+        "Set-CalendarProcessing" => set::calendar_processing(session).map(|()| false),
+        "Set-MailboxCalendarConfiguration" => set::calendar(session).map(|()| false),
+        "Set-MailboxMessageConfiguration" => set::messages(session).map(|()| false),
+        "Set-MailboxJunkEmailConfiguration" => set::junk(session).map(|()| false),
+        "Set-OrganizationConfig" => organization::set(session, RowClass::OrganizationConfig).map(|()| false),
+        "Set-AdminAuditLogConfig" => {
+            organization::set(session, RowClass::AdminAuditLogConfig).map(|()| false)
+        }
         "New-Mailbox" => mailboxes::create(session, page),
         "Enable-Mailbox" => mailboxes::enable(session, page),
+        "Disable-Mailbox" => mailboxes::disable(session),
         "Remove-Mailbox" => mailboxes::remove(session),
         "Undo-SoftDeletedMailbox" => mailboxes::undo(session, page),
         "Add-MailboxPermission" => permissions::add_mailbox_permission(session, page),
@@ -96,6 +112,18 @@ fn dispatch(session: &mut Session<'_>, page: &mut Page) -> Result<bool, Exchange
         "Remove-UnifiedGroupLinks" => groups::links(session, false),
         "New-UnifiedGroup" => groups::create_unified(session, page),
         "Remove-UnifiedGroup" => groups::remove_unified(session),
+        "New-MailContact" => contacts::create_contact(session, page),
+        "Remove-MailContact" => contacts::remove_contact(session),
+        "New-MailUser" => contacts::create_user(session, page),
+        "Remove-MailUser" => contacts::remove_user(session),
+        "New-DynamicDistributionGroup" => dynamic::create(session, page),
+        "Remove-DynamicDistributionGroup" => dynamic::remove(session),
+        "New-RoleGroup" => roles::create_group(session, page),
+        "Remove-RoleGroup" => roles::remove_group(session),
+        "Add-RoleGroupMember" => roles::add_member(session),
+        "Remove-RoleGroupMember" => roles::remove_member(session),
+        "New-ServicePrincipal" => roles::create_principal(session, page),
+        "Remove-ServicePrincipal" => roles::remove_principal(session),
         other => Err(ExchangeError::new(Condition::UnknownParameter, [other])),
     }
 }

@@ -2,13 +2,14 @@
 
 use crate::exchange::error::{Condition, ExchangeError};
 use crate::exchange::identity::{
-    Accepts, is_distribution_group, is_dynamic_group, is_group, is_mail_user, is_mailbox, is_unified_group,
-    is_user,
+    Accepts, is_contact, is_distribution_group, is_dynamic_group, is_group, is_mail_contact, is_mail_user,
+    is_mailbox, is_unified_group, is_user,
 };
 use crate::exchange::schema::RowClass;
 use crate::exchange::value::parse_time;
 use crate::state::{Idx, Object};
 
+use super::dynamic::{canned_filter, is_condition};
 use super::groups::check_manager;
 use super::session::Session;
 use super::settings::{Bag, plan};
@@ -83,8 +84,7 @@ pub(super) fn distribution_group(session: &mut Session<'_>) -> Done {
 pub(super) fn dynamic_group(session: &mut Session<'_>) -> Done {
     let idx = session.target(is_dynamic_group)?;
     apply(session, idx, RowClass::DynamicDistributionGroup, Bag::Exchange)?;
-    let canned = |name: &str| name == "IncludedRecipients" || name.starts_with("Conditional");
-    if session.bound.iter().any(|(name, _)| canned(name)) {
+    if session.bound.iter().any(|(name, _)| is_condition(name)) {
         let filter = canned_filter(session.object(idx)?);
         session.update(idx, |object| {
             if let Some(group) = object.group_mut() {
@@ -94,43 +94,6 @@ pub(super) fn dynamic_group(session: &mut Session<'_>) -> Done {
         })?;
     }
     Ok(())
-}
-
-/// The filter that the conditions of a dynamic group stand for.
-fn canned_filter(object: &Object) -> String {
-    let Some(bag) = object.extra().map(|extra| &extra.exchange) else { return String::new() };
-    let mut parts = Vec::new();
-    let included =
-        bag.get("IncludedRecipients").and_then(crate::state::AttrValue::as_str).unwrap_or("AllRecipients");
-    let kinds: Vec<&str> = included
-        .split(',')
-        .filter_map(|kind| match kind.trim() {
-            "MailboxUsers" => Some("RecipientTypeDetails -eq 'UserMailbox'"),
-            "Resources" => Some("RecipientTypeDetails -eq 'RoomMailbox' -or RecipientTypeDetails -eq 'EquipmentMailbox'"),
-            "MailContacts" => Some("RecipientTypeDetails -eq 'MailContact'"),
-            "MailGroups" => Some(
-                "RecipientTypeDetails -eq 'MailUniversalDistributionGroup' -or RecipientTypeDetails -eq 'MailUniversalSecurityGroup'",
-            ),
-            "MailUsers" => Some("RecipientTypeDetails -eq 'MailUser'"),
-            _ => None,
-        })
-        .collect();
-    parts.push(if kinds.is_empty() {
-        "Alias -ne $null".to_owned()
-    } else {
-        format!("({})", kinds.join(" -or "))
-    });
-    for (name, value) in bag.iter() {
-        let (Some(property), Some(list)) = (name.strip_prefix("Conditional"), value.as_list()) else {
-            continue;
-        };
-        let tests: Vec<_> =
-            list.iter().map(|text| format!("{property} -eq '{}'", text.replace('\'', "''"))).collect();
-        if !tests.is_empty() {
-            parts.push(format!("({})", tests.join(" -or ")));
-        }
-    }
-    parts.join(" -and ")
 }
 
 pub(super) fn unified_group(session: &mut Session<'_>) -> Done {
@@ -158,4 +121,28 @@ pub(super) fn auto_reply(session: &mut Session<'_>) -> Done {
 
 pub(super) fn regional(session: &mut Session<'_>) -> Done {
     simple(session, is_mailbox, RowClass::Regional, Bag::Regional)
+}
+
+pub(super) fn mail_contact(session: &mut Session<'_>) -> Done {
+    simple(session, is_mail_contact, RowClass::MailContact, Bag::Exchange)
+}
+
+pub(super) fn contact(session: &mut Session<'_>) -> Done {
+    simple(session, is_contact, RowClass::Contact, Bag::Directory)
+}
+
+pub(super) fn calendar_processing(session: &mut Session<'_>) -> Done {
+    simple(session, is_mailbox, RowClass::CalendarProcessing, Bag::Calendar)
+}
+
+pub(super) fn calendar(session: &mut Session<'_>) -> Done {
+    simple(session, is_mailbox, RowClass::MailboxCalendar, Bag::CalendarView)
+}
+
+pub(super) fn messages(session: &mut Session<'_>) -> Done {
+    simple(session, is_mailbox, RowClass::MailboxMessage, Bag::Messages)
+}
+
+pub(super) fn junk(session: &mut Session<'_>) -> Done {
+    simple(session, is_mailbox, RowClass::MailboxJunk, Bag::Junk)
 }

@@ -28,6 +28,10 @@ pub(super) enum Bag {
     Cas,
     AutoReply,
     Regional,
+    Calendar,
+    CalendarView,
+    Messages,
+    Junk,
 }
 
 impl Bag {
@@ -39,6 +43,10 @@ impl Bag {
             Self::Cas => &mut extra.cas,
             Self::AutoReply => &mut extra.auto_reply,
             Self::Regional => &mut extra.regional,
+            Self::Calendar => &mut extra.calendar,
+            Self::CalendarView => &mut extra.calendar_view,
+            Self::Messages => &mut extra.messages,
+            Self::Junk => &mut extra.junk,
         }
     }
 
@@ -50,6 +58,10 @@ impl Bag {
             Self::Cas => &extra.cas,
             Self::AutoReply => &extra.auto_reply,
             Self::Regional => &extra.regional,
+            Self::Calendar => &extra.calendar,
+            Self::CalendarView => &extra.calendar_view,
+            Self::Messages => &extra.messages,
+            Self::Junk => &extra.junk,
         };
         bag.get(name).cloned()
     }
@@ -193,7 +205,8 @@ impl Planner<'_> {
             _ if reference_property(name) => self.references(name, value),
             _ => match &self.object.body {
                 Body::Group(_) => self.group(name, value, text, on),
-                _ => self.person(name, value, text, on),
+                Body::Contact(_) => Ok(self.contact(name, value, &text)),
+                Body::User(_) => self.person(name, value, text, on),
             },
         }
     }
@@ -339,6 +352,27 @@ impl Planner<'_> {
             }
             _ => Ok(None),
         }
+    }
+
+    fn contact(&self, name: &str, value: &Arg, text: &str) -> Option<Change> {
+        let word: Option<Arc<str>> = (!text.is_empty()).then(|| Arc::from(text));
+        let own: Option<crate::state::Text> = (!text.is_empty()).then(|| text.into());
+        let known = matches!(name, "FirstName" | "LastName" | "Title" | "Department" | "Company" | "Phone");
+        if !known || !matches!(value, Arg::Text(_) | Arg::Null) {
+            return None;
+        }
+        let name = name.to_owned();
+        Some(Box::new(move |object| {
+            let Some(contact) = object.contact_mut() else { return };
+            match name.as_str() {
+                "FirstName" => contact.given_name = own,
+                "LastName" => contact.surname = own,
+                "Title" => contact.job_title = word,
+                "Department" => contact.department = word,
+                "Company" => contact.company = word,
+                _ => contact.phone = own,
+            }
+        }))
     }
 
     fn person(&self, name: &str, value: &Arg, text: String, on: bool) -> Planned {
