@@ -55,11 +55,16 @@ pub fn tables() -> Vec<Table> {
         ("basicinfo('AdminApiState')", "Get-ConnectionInformation"),
         ("CmdletInfo", "cmdlets of the session with their parameters"),
         ("$metadata", "the entity model"),
-        ("RbacQuery", "roles of the caller (no client that was seen asks)"),
-        ("Initialize", "preparation of a tenant (no client that was seen asks)"),
-        ("UnifiedGroup", "further entity sets (no Get-EXO* cmdlet asks)"),
     ] {
         table.add([&format!("`{path}`"), what], judge(&get(&bench, path), Expect::Works));
+    }
+    for (path, what, body) in [
+        ("RbacQuery", "whether the caller may run cmdlets", r#"{"QueryTable": {"c": "Get-Mailbox"}}"#),
+        ("Initialize", "preparation of a tenant (nothing to do)", "{}"),
+    ] {
+        let target = format!("/adminapi/beta/{}/{path}", bench.tenant());
+        let answer = bench.send(bench.request(bench.app, &target, body));
+        table.add([&format!("`{path}`"), what], judge(&answer, Expect::Works));
     }
     for (shape, what) in SHAPES {
         let path = shape

@@ -107,7 +107,7 @@ fn only_reading_is_allowed_and_unknown_paths_are_not_found() {
     let bench = Bench::new();
     let post = bench.request(bench.app, &format!("/adminapi/beta/{}/EXOModuleFile", bench.tenant()), "{}");
     assert_eq!(bench.send(post).status, 405);
-    for path in ["Nothing", "Mailbox('x')/Nothing", "Mailbox('x", "EXOModuleFile/Other", "UnifiedGroup"] {
+    for path in ["Nothing", "Mailbox('x')/Nothing", "Mailbox('x", "EXOModuleFile/Other", "Divergence"] {
         assert_eq!(bench.get(path).status, 404, "{path}");
     }
 }

@@ -22,12 +22,23 @@ use super::odata::path::Resource;
 pub(super) fn respond(ctx: &World, req: &Request, caller: &Caller, resource: &Resource) -> Option<Reply> {
     let [first] = resource.steps.as_slice() else { return None };
     let lower = first.name.to_ascii_lowercase();
-    let known =
-        matches!(lower.as_str(), "exomodulefile" | "exobanner" | "exohelpfile" | "basicinfo" | "cmdletinfo");
+    let known = matches!(
+        lower.as_str(),
+        "exomodulefile"
+            | "exobanner"
+            | "exohelpfile"
+            | "basicinfo"
+            | "cmdletinfo"
+            | "rbacquery"
+            | "initialize"
+    );
     if !known {
         return None;
     }
-    if req.method != Method::GET && req.method != Method::HEAD {
+    let action = matches!(lower.as_str(), "rbacquery" | "initialize");
+    let fits =
+        if action { req.method == Method::POST } else { matches!(req.method, Method::GET | Method::HEAD) };
+    if !fits {
         return Some(Reply::status(StatusCode::METHOD_NOT_ALLOWED));
     }
     let scenario = ctx.scenario();
@@ -45,6 +56,17 @@ pub(super) fn respond(ctx: &World, req: &Request, caller: &Caller, resource: &Re
         "basicinfo" => match basic_info(&base, first.key.as_deref()) {
             Some(body) => body,
             None => return Some(not_found(ctx, req, first.key.as_deref().unwrap_or_default())),
+        },
+        "initialize" => json!({ "@odata.context": format!("{base}/$metadata#Edm.String"), "value": "" }),
+        "rbacquery" => match rbac_query(&base, &allowed, &req.body) {
+            Some(body) => body,
+            None => {
+                let error = ExchangeError::new(
+                    Condition::BadBody,
+                    ["The parameter 'QueryTable' is missing or null in the payload of action 'RbacQuery'."],
+                );
+                return Some(answer::error(ctx, req, knobs, &error));
+            }
         },
         _ => match cmdlet_info(&base, &allowed, hidden, first.key.as_deref()) {
             Some(body) => body,
@@ -143,6 +165,21 @@ fn basic_info(base: &str, key: Option<&str>) -> Option<Json> {
             "value": [{ "PropertyName": STATE, "PropertyValue": "Running" }],
         })),
     }
+}
+
+/// For every cmdlet that the table names, in its order, whether it is in the caller's session.
+fn rbac_query(base: &str, allowed: &[&CmdletSpec], body: &[u8]) -> Option<Json> {
+    let body: Json = serde_json::from_slice(body).ok()?;
+    let table = body.get("QueryTable")?.as_object()?;
+    let results: Vec<bool> = table
+        .iter()
+        .filter(|(name, _)| !name.contains('@'))
+        .map(|(name, value)| {
+            let named = |text: &str| allowed.iter().any(|cmdlet| cmdlet.name.eq_ignore_ascii_case(text));
+            named(name) || value.as_str().is_some_and(named)
+        })
+        .collect();
+    Some(json!({ "@odata.context": format!("{base}/$metadata#Exchange.RbacResults"), "Results": results }))
 }
 
 fn cmdlet_info(base: &str, allowed: &[&CmdletSpec], hidden: &[&str], key: Option<&str>) -> Option<Json> {

@@ -43,7 +43,7 @@ struct Call<'a> {
 }
 
 /// Every path shape that is answered, for the coverage table: shape and what it serves.
-pub const SHAPES: [(&str, &str); 17] = [
+pub const SHAPES: [(&str, &str); 24] = [
     ("Mailbox", "Get-EXOMailbox"),
     ("Mailbox('{id}')", "Get-EXOMailbox -Identity"),
     ("Mailbox('{id}')/MailboxPermission", "Get-EXOMailboxPermission"),
@@ -76,6 +76,13 @@ pub const SHAPES: [(&str, &str); 17] = [
     ),
     ("CasMailbox", "Get-EXOCasMailbox"),
     ("CasMailbox('{id}')", "Get-EXOCasMailbox -Identity"),
+    ("User", "as Get-User"),
+    ("UnifiedGroup", "as Get-UnifiedGroup"),
+    ("DynamicDistributionGroup", "as Get-DynamicDistributionGroup"),
+    ("MailboxPlan", "as Get-MailboxPlan"),
+    ("RetentionPolicy", "as Get-RetentionPolicy"),
+    ("RoleAssignmentPolicy", "as Get-RoleAssignmentPolicy"),
+    ("SharingPolicy", "as Get-SharingPolicy"),
 ];
 
 /// Answers when the resource belongs to the entity interface; `None` leaves it to others.

@@ -1,4 +1,4 @@
-//! The three entity sets that list recipients, read through the cmdlets that list the same.
+//! The entity sets that list recipients and policies, read through the cmdlets that list the same.
 
 use serde_json::{Map, Value as Json};
 
@@ -27,7 +27,7 @@ pub(super) struct EntitySet {
     options: &'static [(&'static str, bool)],
 }
 
-pub(super) const SETS: [EntitySet; 3] = [
+pub(super) const SETS: [EntitySet; 10] = [
     EntitySet {
         name: "Mailbox",
         cmdlet: "Get-Mailbox",
@@ -64,7 +64,23 @@ pub(super) const SETS: [EntitySet; 3] = [
         client_cmdlet: "Get-EXOCasMailbox",
         options: &[("Anr", false), ("OrganizationalUnit", false)],
     },
+    further("User", "Get-User", &[("Anr", false), ("RecipientTypeDetails", false)]),
+    further("UnifiedGroup", "Get-UnifiedGroup", &[("Anr", false), ("IncludeSoftDeletedGroups", true)]),
+    further("DynamicDistributionGroup", "Get-DynamicDistributionGroup", &[("Anr", false)]),
+    further("MailboxPlan", "Get-MailboxPlan", &[]),
+    further("RetentionPolicy", "Get-RetentionPolicy", &[]),
+    further("RoleAssignmentPolicy", "Get-RoleAssignmentPolicy", &[]),
+    further("SharingPolicy", "Get-SharingPolicy", &[]),
 ];
+
+/// A set that no cmdlet of the client module reads; it has no property sets.
+const fn further(
+    name: &'static str,
+    cmdlet: &'static str,
+    options: &'static [(&'static str, bool)],
+) -> EntitySet {
+    EntitySet { name, cmdlet, client_cmdlet: "", options }
+}
 
 /// Lists a set, or reads the one entity that a key names.
 pub(super) fn read(
@@ -117,6 +133,9 @@ fn selection(call: &Call<'_>, set: &EntitySet) -> Result<Option<String>, Exchang
     let mut names: Vec<&str> = Vec::new();
     let sets = call.option("PropertySet").or_else(|| call.option("PropertySets"));
     let chosen = call.option("$select");
+    if set.client_cmdlet.is_empty() && chosen.is_none() {
+        return Ok(None);
+    }
     let wanted = match (sets, chosen) {
         (None, None) => "Minimum",
         (sets, _) => sets.unwrap_or_default(),

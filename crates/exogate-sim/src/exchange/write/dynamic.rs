@@ -91,7 +91,7 @@ pub(super) fn create(session: &mut Session<'_>, page: &mut Page) -> Shows {
     for (name, value) in bound.iter().filter(|(name, _)| is_condition(name)) {
         match value {
             crate::exchange::bind::Arg::Text(text) if name == "IncludedRecipients" => {
-                bag.set(name, text.as_str())
+                bag.set(name, text.as_str());
             }
             list => bag.set(name, lists::texts(&[], list)),
         }

@@ -16,6 +16,7 @@ fn rule(text: impl Into<String>) -> ExchangeError {
 }
 
 /// Whom a role group may hold.
+#[derive(Clone, Copy)]
 enum Member {
     Person(Idx),
     /// By application id.
