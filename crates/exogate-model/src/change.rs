@@ -34,8 +34,61 @@ impl ObjectKind {
 pub enum Learnt {
     /// By a full aggregation.
     Full,
+    /// The directory named the object in a delta round.
+    Directory,
+    /// The object's time of change is newer than what was known.
+    ChangeTime,
+    /// An audit record named the object.
+    Activity,
+    /// A sweep over all ids found it new or gone.
+    Sweep,
+    /// The object was read again because it had not been for long.
+    Reread,
     /// exogate made it so itself.
     Provisioned,
+}
+
+/// Who made a change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "who", rename_all = "camelCase")]
+pub enum Author {
+    /// exogate, carrying out a plan.
+    Ours {
+        /// Id of the plan in the journal.
+        plan: String,
+        /// Number of the operation in it.
+        operation: u32,
+    },
+    /// Somebody else, as an audit record of the tenant says.
+    SomeoneElse {
+        /// The user, where it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// Id of the application that it was done with, where the record says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        app: Option<String>,
+        /// What was called: a cmdlet.
+        call: String,
+        /// Id of the audit record.
+        record: String,
+        /// When it was done.
+        at: jiff::Timestamp,
+    },
+    /// Not known, or not yet: audit records arrive late.
+    #[default]
+    Unknown,
+}
+
+impl Author {
+    /// Whether it was exogate itself.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Ours { .. })
+    }
+
+    /// Whether nobody knows.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown)
+    }
 }
 
 /// One attribute before and after.

@@ -1,7 +1,7 @@
 //! Objects as they are stored and read back. Ids are compared and given back in lower case.
 
 use exogate_model::account::Attributes;
-use exogate_model::change::{Happened, Learnt, ObjectKind};
+use exogate_model::change::{Author, Happened, Learnt, ObjectKind};
 use exogate_model::grant::Grant;
 use exogate_model::group::{GroupKind, Member, MemberKind, MembershipRole};
 use exogate_model::mailbox::MailboxKind;
@@ -282,6 +282,18 @@ pub struct Counts {
     pub labelled_mailboxes: u64,
 }
 
+/// What a consumer of the feed of changes gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed {
+    /// The changes after its cursor, oldest first; none where there are none yet.
+    Changes(Vec<ChangeRecord>),
+    /// Changes after its cursor are no longer kept: it has to read the whole state, and go on from here.
+    StartOver {
+        /// The cursor to go on from, taken before the state is read.
+        cursor: i64,
+    },
+}
+
 /// One entry of the feed of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -299,6 +311,8 @@ pub struct ChangeRecord {
     pub happened: Happened,
     /// How it was learnt.
     pub learnt: Learnt,
+    /// Who made it.
+    pub by: Author,
     /// The run that learnt it.
     pub run: uuid::Uuid,
     /// When it was learnt.

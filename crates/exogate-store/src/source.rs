@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use exogate_model::change::ObjectKind;
+use exogate_model::change::{Author, ObjectKind};
 use exogate_model::group::MembershipRole;
 use exogate_model::right::Right;
+use jiff::Timestamp;
 use rusqlite::Connection;
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use crate::error::{Fault, StoreError};
 use crate::read::groups::End;
 use crate::read::{accounts, feed, grants, groups, mailboxes, names};
 use crate::rows::{
-    AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Found, GroupRecord, GroupRef, LabelMatch,
+    AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found, GroupRecord, GroupRef, LabelMatch,
     MailboxRecord, MailboxRef, MembershipRow, ObjectName, Page, StoredGrant,
 };
 use crate::run::{RunHandle, RunRecord, RunRequest, record};
@@ -180,12 +181,12 @@ impl SourceStore {
     }
 
     /// Stores what exogate itself changed, and puts it into the feed of changes.
-    pub async fn provisioned(&self, changes: Vec<Provisioned>) -> Result<(), StoreError> {
+    pub async fn provisioned(&self, changes: Vec<Provisioned>, author: Author) -> Result<(), StoreError> {
         let source = self.number;
         self.store
             .write(move |writer| {
                 writer
-                    .transact(|transaction, now| write::provisioned::put(transaction, source, &changes, now))
+                    .transact(|transaction, now| write::provisioned::put(transaction, source, &changes, author, now))
             })
             .await
     }
@@ -217,6 +218,29 @@ impl SourceStore {
     /// The feed of changes after a sequence number, oldest first.
     pub async fn changes(&self, since: i64, limit: usize) -> Result<Vec<ChangeRecord>, StoreError> {
         self.read(move |connection, source| feed::since(connection, source, since, limit)).await
+    }
+
+    /// The feed of changes after a cursor (the sequence number of the last change taken; zero: the
+    /// beginning), or word that the cursor lies before what is still kept.
+    pub async fn feed(&self, since: i64, limit: usize) -> Result<Feed, StoreError> {
+        self.read(move |connection, source| feed::read(connection, source, since, limit)).await
+    }
+
+    /// The cursor of one who has taken every change there is.
+    pub async fn feed_end(&self) -> Result<i64, StoreError> {
+        self.read(feed::end).await
+    }
+
+    /// Forgets changes that were learnt before an instant. Returns how many.
+    pub async fn forget_changes(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let source = self.number;
+        self.store
+            .write(move |writer| {
+                writer.transact(|transaction, _| {
+                    write::feed::forget(transaction, source, before.as_millisecond())
+                })
+            })
+            .await
     }
 
     async fn read<T: Send + 'static>(

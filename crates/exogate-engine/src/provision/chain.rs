@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use exogate_microsoft::exchange::Cmdlet;
 use exogate_microsoft::{ErrorKind, WireError};
+use exogate_model::change::Author;
 use exogate_model::operation::{Action, Entry, Fault, Image, Operation, Outcome, Target, TargetKind};
 use exogate_model::right::Right;
 use exogate_store::StoreError;
@@ -448,7 +449,12 @@ impl Chain<'_> {
         if !outcome.is_success() {
             return Ok(());
         }
-        state::store(self.inner, target, action, made, seen).await?;
+        // What was so already was somebody else's doing.
+        let author = match outcome {
+            Outcome::AlreadySo => Author::Unknown,
+            _ => Author::Ours { plan: self.plan.to_owned(), operation: operation.number },
+        };
+        state::store(self.inner, target, action, made, seen, author).await?;
         self.observer.reached(Step::Stored(operation.number)).await;
         Ok(())
     }

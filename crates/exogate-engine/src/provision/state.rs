@@ -1,6 +1,7 @@
 //! What a success means for the stored state: the change in the store's own words.
 
 use exogate_model::account::Attributes;
+use exogate_model::change::Author;
 use exogate_model::group::MemberKind;
 use exogate_model::operation::{Action, Edit, Party, Target, TargetKind, ValueChange};
 use exogate_model::right::Right;
@@ -26,6 +27,7 @@ pub(super) async fn store(
     action: &Action,
     made: Option<&str>,
     seen: &Seen,
+    author: Author,
 ) -> Result<(), StoreError> {
     let mut changes = changes(&inner.store, target, action, made, seen).await?;
     for change in &mut changes {
@@ -33,7 +35,7 @@ pub(super) async fn store(
             as_shown(inner, group, exchange.as_deref_mut()).await;
         }
     }
-    if changes.is_empty() { Ok(()) } else { inner.store.provisioned(changes).await }
+    if changes.is_empty() { Ok(()) } else { inner.store.provisioned(changes, author).await }
 }
 
 /// A new group as the tenant shows it; as it was asked for where it does not show it yet.

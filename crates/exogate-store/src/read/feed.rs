@@ -1,10 +1,16 @@
 //! The feed of changes, as it is read.
 
-use rusqlite::Connection;
+use exogate_model::change::Author;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::codec;
 use crate::error::Fault;
-use crate::rows::ChangeRecord;
+use crate::rows::{ChangeRecord, Feed};
+
+/// An author as stored; nothing is stored while nobody knows.
+pub(crate) fn author(json: Option<String>) -> Result<Author, Fault> {
+    json.map_or(Ok(Author::Unknown), |json| codec::from_json("who made a change", &json))
+}
 
 /// The changes after a sequence number, oldest first.
 pub(crate) fn since(
@@ -14,7 +20,7 @@ pub(crate) fn since(
     limit: usize,
 ) -> Result<Vec<ChangeRecord>, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT c.sequence, c.object, c.id, c.name, c.happened, c.learnt, r.id, c.at
+        "SELECT c.sequence, c.object, c.id, c.name, c.happened, c.learnt, r.id, c.at, c.author
          FROM changes c JOIN runs r ON r.run = c.run
          WHERE c.source = ?1 AND c.sequence > ?2 ORDER BY c.sequence LIMIT ?3",
     )?;
@@ -29,9 +35,32 @@ pub(crate) fn since(
             name: row.get(3)?,
             happened: codec::from_json("a change", &row.get::<_, String>(4)?)?,
             learnt: codec::from_json("how a change was learnt", &row.get::<_, String>(5)?)?,
+            by: author(row.get(8)?)?,
             run: run.parse().map_err(|error: uuid::Error| Fault::unreadable("the id of a run", error))?,
             at: codec::instant(row.get(7)?)?,
         });
     }
     Ok(changes)
+}
+
+/// The changes after a cursor, or word that they are not kept any more.
+pub(crate) fn read(connection: &Connection, source: i64, cursor: i64, limit: usize) -> Result<Feed, Fault> {
+    let floor: Option<i64> = connection
+        .prepare_cached("SELECT sequence FROM feed_floors WHERE source = ?1")?
+        .query_row([source], |row| row.get(0))
+        .optional()?;
+    if floor.is_some_and(|floor| cursor < floor) {
+        return Ok(Feed::StartOver { cursor: end(connection, source)? });
+    }
+    Ok(Feed::Changes(since(connection, source, cursor, limit)?))
+}
+
+/// The newest sequence number, of changes forgotten since included.
+pub(crate) fn end(connection: &Connection, source: i64) -> Result<i64, Fault> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT max(coalesce((SELECT max(sequence) FROM changes WHERE source = ?1), 0),
+                 coalesce((SELECT sequence FROM feed_floors WHERE source = ?1), 0))",
+        )?
+        .query_row([source], |row| row.get(0))?)
 }

@@ -7,11 +7,6 @@ use super::Context;
 use crate::codec;
 use crate::error::Fault;
 
-/// `learnt` of everything that a full aggregation finds.
-pub(crate) fn learnt() -> Result<String, Fault> {
-    codec::to_json("how a change was learnt", &Learnt::Full)
-}
-
 /// Adds one entry.
 pub(crate) fn add(
     connection: &Connection,
@@ -23,8 +18,8 @@ pub(crate) fn add(
 ) -> Result<(), Fault> {
     connection
         .prepare_cached(
-            "INSERT INTO changes (source, run, at, object, id, name, learnt, happened)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO changes (source, run, at, object, id, name, learnt, happened, author)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute((
             context.source,
@@ -33,10 +28,11 @@ pub(crate) fn add(
             codec::object_number(object),
             id,
             name,
-            codec::to_json("how a change was learnt", &context.learnt)?,
+            context.learnt_json()?,
             codec::to_json("a change", happened)?,
+            context.author_json()?,
         ))?;
-    if context.learnt != Learnt::Full {
+    if context.learnt == Learnt::Provisioned {
         // Not of the run's making.
         return Ok(());
     }
@@ -44,4 +40,23 @@ pub(crate) fn add(
         .prepare_cached("UPDATE runs SET changes = changes + 1 WHERE run = ?1")?
         .execute([context.run])?;
     Ok(())
+}
+
+/// Forgets what was learnt before an instant, and remembers how far that went.
+pub(crate) fn forget(connection: &Connection, source: i64, before: i64) -> Result<u64, Fault> {
+    let last: Option<i64> = connection.query_row(
+        "SELECT max(sequence) FROM changes WHERE source = ?1 AND at < ?2",
+        (source, before),
+        |row| row.get(0),
+    )?;
+    let Some(last) = last else { return Ok(0) };
+    // By sequence, not by time: a clock set back must not tear holes into the feed.
+    let forgotten =
+        connection.execute("DELETE FROM changes WHERE source = ?1 AND sequence <= ?2", (source, last))?;
+    connection.execute(
+        "INSERT INTO feed_floors (source, sequence) VALUES (?1, ?2)
+         ON CONFLICT (source) DO UPDATE SET sequence = max(sequence, excluded.sequence)",
+        (source, last),
+    )?;
+    Ok(forgotten as u64)
 }

@@ -14,7 +14,7 @@ pub(crate) mod settle_grants;
 
 use std::collections::HashMap;
 
-use exogate_model::change::Learnt;
+use exogate_model::change::{Author, Learnt};
 use rusqlite::Connection;
 
 use crate::batch::{BatchOutcome, Coverage};
@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) schema_changed: bool,
     /// How what is written was learnt.
     pub(crate) learnt: Learnt,
+    /// Who made it, where that is known at once.
+    pub(crate) author: Author,
     /// Up to which run the changes of each part are in the feed.
     settled: HashMap<&'static str, i64>,
 }
@@ -64,7 +66,20 @@ impl Context {
                 settled.insert(name, row.get(0)?);
             }
         }
-        Ok(Self { source, run, now, schema_changed, learnt: Learnt::Full, settled })
+        Ok(Self { source, run, now, schema_changed, learnt: Learnt::Full, author: Author::Unknown, settled })
+    }
+
+    /// How it was learnt, as stored.
+    pub(crate) fn learnt_json(&self) -> Result<String, Fault> {
+        codec::to_json("how a change was learnt", &self.learnt)
+    }
+
+    /// Who made it, as stored.
+    pub(crate) fn author_json(&self) -> Result<Option<String>, Fault> {
+        if self.author.is_unknown() {
+            return Ok(None);
+        }
+        codec::to_json("who made a change", &self.author).map(Some)
     }
 
     /// Up to which run the changes of this part are in the feed; `None` before its baseline.

@@ -4,7 +4,7 @@
 //! it is stored as seen by the newest run and as announced already.
 
 use exogate_model::account::Attributes;
-use exogate_model::change::{Happened, Learnt, ObjectKind};
+use exogate_model::change::{Author, Happened, Learnt, ObjectKind};
 use exogate_model::group::{MemberKind, MembershipRole};
 use exogate_model::right::Right;
 use exogate_model::trustee::{Principal, Trustee};
@@ -108,6 +108,7 @@ pub(crate) fn put(
     connection: &Connection,
     source: i64,
     changes: &[Provisioned],
+    author: Author,
     now: i64,
 ) -> Result<(), Fault> {
     let run: Option<i64> = connection
@@ -116,7 +117,7 @@ pub(crate) fn put(
     // Nothing was ever read: there is no state to keep up to date.
     let Some(run) = run else { return Ok(()) };
     let context =
-        Context { learnt: Learnt::Provisioned, ..Context::new(connection, source, run, false, now)? };
+        Context { learnt: Learnt::Provisioned, author, ..Context::new(connection, source, run, false, now)? };
     changes.iter().try_for_each(|change| put_one(connection, &context, change))
 }
 

@@ -123,7 +123,7 @@ fn announce_objects(
         context.run,
         context.now,
         codec::object_number(part.object()),
-        feed::learnt()?,
+        context.learnt_json()?,
         codec::to_json("a change", happened)?,
         part.number(),
         settled,
@@ -277,7 +277,7 @@ fn announce_memberships(
         context.run,
         context.now,
         codec::object_number(ObjectKind::Group),
-        feed::learnt()?,
+        context.learnt_json()?,
         settled,
     ])?)
 }
