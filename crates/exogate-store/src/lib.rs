@@ -26,9 +26,9 @@ pub use batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet, GrantRow, Gran
 pub use error::StoreError;
 pub use journal::{Acceptance, Journal, JournalRecord, NewEntry, Verified};
 pub use rows::{
-    AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found, GroupExchangeRow, GroupRecord,
-    GroupRef, GroupRow, HeldGrant, LabelMatch, MailboxRecord, MailboxRef, MailboxRow, MembershipRow,
-    ObjectName, Page, StoredGrant, UserRow,
+    AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found, GroupExchangeRow,
+    GroupRecord, GroupRef, GroupRow, HeldGrant, LabelMatch, MailboxRecord, MailboxRef, MailboxRow,
+    MembershipRow, ObjectName, Page, StoredGrant, UserRow,
 };
 pub use run::{
     Candidate, CandidateKind, Finish, Forecast, Holder, MatchedBy, RunHandle, RunRecord, RunRequest,

@@ -14,8 +14,8 @@ use crate::error::{Fault, StoreError};
 use crate::read::groups::End;
 use crate::read::{accounts, feed, grants, groups, mailboxes, names};
 use crate::rows::{
-    AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found, GroupRecord, GroupRef, LabelMatch,
-    MailboxRecord, MailboxRef, MembershipRow, ObjectName, Page, StoredGrant,
+    AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found, GroupRecord, GroupRef,
+    LabelMatch, MailboxRecord, MailboxRef, MembershipRow, ObjectName, Page, StoredGrant,
 };
 use crate::run::{RunHandle, RunRecord, RunRequest, record};
 use crate::store::Store;
@@ -185,8 +185,9 @@ impl SourceStore {
         let source = self.number;
         self.store
             .write(move |writer| {
-                writer
-                    .transact(|transaction, now| write::provisioned::put(transaction, source, &changes, author, now))
+                writer.transact(|transaction, now| {
+                    write::provisioned::put(transaction, source, &changes, author, now)
+                })
             })
             .await
     }
