@@ -93,7 +93,8 @@ impl World {
         self.clock.now()
     }
 
-    /// Reads the state. Never hold it across an await.
+    /// Reads the state. Never hold it across an await, nor while it is read or written elsewhere in
+    /// the same call: with a writer waiting in between, neither would ever go on.
     pub fn state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -293,7 +293,6 @@ async fn directory_groups_go_through_graph() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "not yet seen to end: see the changelog"]
 async fn a_plan_is_shown_applied_once_and_undone() {
     let (_tenant, sandbox) = ready(Scenario::default()).await;
     sandbox.write(

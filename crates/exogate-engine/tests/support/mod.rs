@@ -21,7 +21,7 @@ use exogate_microsoft::signin::Credential;
 use exogate_model::clock::Clock;
 use exogate_model::schema::{AttributeRequest, Schema};
 use exogate_model::source::SourceOptions;
-use exogate_sim::{AppSpec, RegisteredApp, RunningSim, Scenario, SimOptions, Sizes, TenantSource};
+use exogate_sim::{AppSpec, RegisteredApp, RunningSim, Scenario, SimOptions, Sizes, TenantSource, TraceSink};
 use exogate_store::{Holder, SourceStore, Store};
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -66,7 +66,8 @@ impl Sim {
     }
 
     async fn start(tenant: TenantSource, scenario: Scenario, app: AppSpec, folder: TempDir) -> Self {
-        let options = SimOptions { tenant, scenario, ..SimOptions::loopback() };
+        let options =
+            SimOptions { tenant, scenario, trace: TraceSink::Memory, ..SimOptions::loopback() };
         let running = exogate_sim::start(options).await.unwrap();
         let app = running.register_app(app.with_generated_secret()).unwrap();
         Self { running, app, _folder: folder }

@@ -138,9 +138,13 @@ fn answered(
         let shown = write::run(ctx, req, caller, knobs, bound, &mut page)?;
         return Ok(if shown { envelope.rows(page) } else { envelope.nothing(&page.warnings) });
     }
-    let state = ctx.state();
-    let reader = Reader::new(&state, req.view_at, knobs, &ctx.services.exchange.sessions);
-    match read::run(&reader, bound, &mut page) {
+    // The envelope looks at the state itself, and whoever looks twice at once may wait for ever.
+    let outcome = {
+        let state = ctx.state();
+        let reader = Reader::new(&state, req.view_at, knobs, &ctx.services.exchange.sessions);
+        read::run(&reader, bound, &mut page)
+    };
+    match outcome {
         Some(outcome) => outcome.map(|()| envelope.rows(page)),
         None => Err(ExchangeError::new(Condition::UnknownParameter, [bound.cmdlet.name.as_str()])),
     }
