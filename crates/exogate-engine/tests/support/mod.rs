@@ -66,8 +66,7 @@ impl Sim {
     }
 
     async fn start(tenant: TenantSource, scenario: Scenario, app: AppSpec, folder: TempDir) -> Self {
-        let options =
-            SimOptions { tenant, scenario, trace: TraceSink::Memory, ..SimOptions::loopback() };
+        let options = SimOptions { tenant, scenario, trace: TraceSink::Memory, ..SimOptions::loopback() };
         let running = exogate_sim::start(options).await.unwrap();
         let app = running.register_app(app.with_generated_secret()).unwrap();
         Self { running, app, _folder: folder }
