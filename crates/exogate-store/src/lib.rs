@@ -25,6 +25,9 @@ mod writer;
 pub use batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet, GrantRow, GrantSet};
 pub use error::StoreError;
 pub use journal::{Acceptance, Journal, JournalRecord, NewEntry, Verified};
+pub use read::query::{
+    Column, Comparison, Dated, Key, Moment, Order, OrderBy, Selected, Selection, Test, Window,
+};
 pub use rows::{
     AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found, GroupExchangeRow,
     GroupRecord, GroupRef, GroupRow, HeldGrant, LabelMatch, MailboxRecord, MailboxRef, MailboxRow,

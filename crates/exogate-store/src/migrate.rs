@@ -12,8 +12,11 @@ use crate::error::{Fault, StoreError};
 /// `exog`: marks the file as ours in SQLite's header.
 const APPLICATION_ID: i32 = 0x6578_6f67;
 
-const STEPS: &[(u32, &str)] =
-    &[(1, include_str!("../migrations/0001_state.sql")), (2, include_str!("../migrations/0002_delta.sql"))];
+const STEPS: &[(u32, &str)] = &[
+    (1, include_str!("../migrations/0001_state.sql")),
+    (2, include_str!("../migrations/0002_delta.sql")),
+    (3, include_str!("../migrations/0003_modified.sql")),
+];
 
 /// Brings the file to the newest layout, or says why it cannot be ours.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path, now: i64) -> Result<(), Fault> {

@@ -113,6 +113,13 @@ pub struct Cursor {
     pub(crate) id: String,
 }
 
+impl Cursor {
+    /// The place behind the object with this name and id, in an order of names.
+    pub fn behind(name: &str, id: &str) -> Self {
+        Self { key: name.to_owned(), id: id.to_owned() }
+    }
+}
+
 /// One page of a listing in stable order.
 #[derive(Debug, Clone)]
 pub struct Page<T> {

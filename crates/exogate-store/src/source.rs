@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::error::{Fault, StoreError};
 use crate::read::groups::End;
+use crate::read::query::{self, Dated, Key, Selection, Window};
 use crate::read::{accounts, feed, grants, groups, mailboxes, names};
 use crate::rows::{
     AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found, GroupRecord, GroupRef,
@@ -19,9 +20,9 @@ use crate::rows::{
 };
 use crate::run::{RunHandle, RunRecord, RunRequest, record};
 use crate::store::Store;
-use crate::write::ids;
 use crate::write::provisioned::Provisioned;
 use crate::write::{self, batch::last_cursor};
+use crate::write::{external_ids, ids};
 
 /// The state of one source. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -68,6 +69,34 @@ impl SourceStore {
         limit: usize,
     ) -> Result<Page<AccountRecord>, StoreError> {
         self.read(move |connection, source| accounts::list(connection, source, after.as_ref(), limit)).await
+    }
+
+    /// The keys of a part of a selection, in its order.
+    pub async fn keys(&self, selection: Selection, window: Window) -> Result<Vec<Key>, StoreError> {
+        self.read(move |connection, source| query::keys(connection, source, &selection, &window)).await
+    }
+
+    /// How many objects a selection has.
+    pub async fn count(&self, selection: Selection) -> Result<u64, StoreError> {
+        self.read(move |connection, source| query::count(connection, source, &selection)).await
+    }
+
+    /// The accounts behind keys, in their order; those that are gone are left out.
+    pub async fn accounts_of(&self, keys: Vec<Key>) -> Result<Vec<Dated<AccountRecord>>, StoreError> {
+        self.read(move |connection, source| query::accounts_of(connection, source, &keys)).await
+    }
+
+    /// The groups behind keys, in their order; those that are gone are left out.
+    pub async fn groups_of(&self, keys: Vec<Key>) -> Result<Vec<Dated<GroupRecord>>, StoreError> {
+        self.read(move |connection, source| query::groups_of(connection, source, &keys)).await
+    }
+
+    /// Remembers by which id a client knows an object, or forgets it.
+    pub async fn set_external_id(&self, id: &str, value: Option<String>) -> Result<(), StoreError> {
+        let (source, id) = (self.number, id.to_owned());
+        self.store
+            .enter(move |connection, now| external_ids::put(connection, source, &id, value.as_deref(), now))
+            .await
     }
 
     /// One mailbox by its key.

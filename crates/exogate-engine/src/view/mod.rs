@@ -83,6 +83,16 @@ impl View {
         &self.store
     }
 
+    /// An account as governance sees it, from what is stored of it.
+    pub fn account_of(&self, record: AccountRecord) -> Account {
+        assemble::account(record, &self.context)
+    }
+
+    /// A group as governance sees it, from what is stored of it.
+    pub fn group_of(&self, record: GroupRecord) -> Group {
+        assemble::group(record, &self.context)
+    }
+
     /// A page of accounts in the order of their names.
     pub async fn accounts_page(
         &self,

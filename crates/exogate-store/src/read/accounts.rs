@@ -84,7 +84,7 @@ fn oids(connection: &Connection, source: i64, who: &str) -> Result<Vec<i64>, Fau
     Ok(oids)
 }
 
-fn record(connection: &Connection, source: i64, oid: i64) -> Result<Option<AccountRecord>, Fault> {
+pub(super) fn record(connection: &Connection, source: i64, oid: i64) -> Result<Option<AccountRecord>, Fault> {
     let Some((user, _)) = load::user(connection, oid)? else { return Ok(None) };
     let Some(read_at) = load::read_at(connection, Part::Users, source, oid)? else { return Ok(None) };
     let mailbox = load::mailbox(connection, oid)?.map(|(mailbox, _)| mailbox);

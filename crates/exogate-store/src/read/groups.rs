@@ -67,7 +67,7 @@ fn by_name(connection: &Connection, source: i64, text: &str) -> Result<Vec<i64>,
     Ok(if by_mail.is_empty() { by_name } else { by_mail })
 }
 
-fn record(connection: &Connection, source: i64, oid: i64) -> Result<Option<GroupRecord>, Fault> {
+pub(super) fn record(connection: &Connection, source: i64, oid: i64) -> Result<Option<GroupRecord>, Fault> {
     let Some((group, _)) = load::group(connection, oid)? else { return Ok(None) };
     let part = Part::of_group(group.kind);
     let Some(read_at) = load::read_at(connection, part, source, oid)? else { return Ok(None) };

@@ -7,6 +7,7 @@ pub(crate) mod groups;
 pub(crate) mod load;
 pub(crate) mod mailboxes;
 pub(crate) mod names;
+pub(crate) mod query;
 
 use rusqlite::{Row, types::ValueRef};
 

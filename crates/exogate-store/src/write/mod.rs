@@ -1,6 +1,7 @@
 //! Writing what a run reads: a batch in one transaction, and what a run's end makes of it.
 
 pub(crate) mod batch;
+pub(crate) mod external_ids;
 pub(crate) mod feed;
 pub(crate) mod grants;
 pub(crate) mod ids;
