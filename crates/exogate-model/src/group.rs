@@ -24,6 +24,15 @@ pub enum GroupKind {
 }
 
 impl GroupKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Security,
+        Self::MailEnabledSecurity,
+        Self::DistributionList,
+        Self::Microsoft365,
+        Self::DynamicDistribution,
+    ];
+
     /// The kind that Entra's three facts about a group amount to.
     pub fn classify(unified: bool, mail_enabled: bool, security_enabled: bool) -> Self {
         match (unified, mail_enabled, security_enabled) {
@@ -61,16 +70,10 @@ impl FromStr for GroupKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [
-            Self::Security,
-            Self::MailEnabledSecurity,
-            Self::DistributionList,
-            Self::Microsoft365,
-            Self::DynamicDistribution,
-        ]
-        .into_iter()
-        .find(|kind| kind.name().eq_ignore_ascii_case(text))
-        .ok_or_else(|| format!("{text:?} is not a kind of group"))
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name().eq_ignore_ascii_case(text))
+            .ok_or_else(|| format!("{text:?} is not a kind of group"))
     }
 }
 

@@ -29,9 +29,9 @@ pub use read::query::{
     Column, Comparison, Dated, Key, Moment, Order, OrderBy, Selected, Selection, Test, Window,
 };
 pub use rows::{
-    AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found, GroupExchangeRow,
-    GroupRecord, GroupRef, GroupRow, HeldGrant, LabelMatch, MailboxRecord, MailboxRef, MailboxRow,
-    MembershipRow, ObjectName, Page, StoredGrant, UserRow,
+    AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found,
+    GroupExchangeRow, GroupFilter, GroupRecord, GroupRef, GroupRow, HeldGrant, LabelMatch, MailboxFilter,
+    MailboxRecord, MailboxRef, MailboxRow, MembershipRow, ObjectName, Page, StoredGrant, UserRow,
 };
 pub use run::{
     Candidate, CandidateKind, Finish, Forecast, Holder, MatchedBy, RunHandle, RunRecord, RunRequest,

@@ -260,6 +260,41 @@ pub struct LabelMatch {
     pub current: bool,
 }
 
+/// Which accounts are wanted; what is left out does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountFilter {
+    /// Part of the UPN, display name or mail address, without regard to case.
+    pub text: Option<String>,
+    /// Whether sign-in is blocked.
+    pub disabled: Option<bool>,
+    /// Whether there is a mailbox.
+    pub has_mailbox: Option<bool>,
+    /// Id of a group that they are direct members of.
+    pub group: Option<String>,
+}
+
+/// Which groups are wanted; what is left out does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupFilter {
+    /// Part of the display name or mail address, without regard to case.
+    pub text: Option<String>,
+    /// The kinds wanted.
+    pub kinds: Vec<GroupKind>,
+    /// Id of a direct member.
+    pub member: Option<String>,
+}
+
+/// Which mailboxes are wanted; what is left out does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailboxFilter {
+    /// Part of the primary address, display name or alias, without regard to case.
+    pub text: Option<String>,
+    /// The kind.
+    pub kind: Option<MailboxKind>,
+    /// Whether the rights on it are governed.
+    pub governed: Option<bool>,
+}
+
 /// What to call an object by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectName {

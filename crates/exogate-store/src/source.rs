@@ -13,10 +13,11 @@ use uuid::Uuid;
 use crate::error::{Fault, StoreError};
 use crate::read::groups::End;
 use crate::read::query::{self, Dated, Key, Selection, Window};
-use crate::read::{accounts, feed, grants, groups, mailboxes, names};
+use crate::read::{accounts, feed, grants, groups, mailboxes, names, search};
 use crate::rows::{
-    AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found, GroupRecord, GroupRef,
-    LabelMatch, MailboxRecord, MailboxRef, MembershipRow, ObjectName, Page, StoredGrant,
+    AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found, GroupFilter,
+    GroupRecord, GroupRef, LabelMatch, MailboxFilter, MailboxRecord, MailboxRef, MembershipRow, ObjectName,
+    Page, StoredGrant,
 };
 use crate::run::{RunHandle, RunRecord, RunRequest, record};
 use crate::store::Store;
@@ -97,6 +98,45 @@ impl SourceStore {
         self.store
             .enter(move |connection, now| external_ids::put(connection, source, &id, value.as_deref(), now))
             .await
+    }
+
+    /// The accounts that answer to a filter, in the order of UPN (without case), then id.
+    pub async fn accounts_where(
+        &self,
+        filter: AccountFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<AccountRecord>, StoreError> {
+        self.read(move |connection, source| {
+            search::accounts(connection, source, &filter, after.as_ref(), limit)
+        })
+        .await
+    }
+
+    /// The groups that answer to a filter, in the order of display name (without case), then id.
+    pub async fn groups_where(
+        &self,
+        filter: GroupFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<GroupRecord>, StoreError> {
+        self.read(move |connection, source| {
+            search::groups(connection, source, &filter, after.as_ref(), limit)
+        })
+        .await
+    }
+
+    /// The mailboxes that answer to a filter, in the order of primary address (without case), then key.
+    pub async fn mailboxes_where(
+        &self,
+        filter: MailboxFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<MailboxRecord>, StoreError> {
+        self.read(move |connection, source| {
+            search::mailboxes(connection, source, &filter, after.as_ref(), limit)
+        })
+        .await
     }
 
     /// One mailbox by its key.

@@ -3,6 +3,7 @@
 
 mod assemble;
 mod error;
+mod search;
 
 use std::sync::Arc;
 
@@ -206,19 +207,7 @@ impl View {
             return Err(self.not_found("mailbox", text, None).await?);
         };
         let rights = access::who(&self.store, &reference, false).await?.rows;
-        let mut attributes = record.mailbox.attributes;
-        attributes.extend(record.cas.unwrap_or_default());
-        attributes.retain(|name, _| self.context.account_schema.get(name).is_some());
-        Ok(Mailbox {
-            id: reference.key,
-            name: record.mailbox.display_name,
-            kind: record.mailbox.kind.to_string(),
-            address: record.mailbox.primary_smtp,
-            label: record.label,
-            attributes,
-            rights,
-            read_at: record.read_at,
-        })
+        Ok(self.mailbox_of(record, rights))
     }
 
     async fn mailbox_ref(&self, text: &str) -> Result<MailboxRef, ViewError> {

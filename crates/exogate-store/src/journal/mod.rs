@@ -162,6 +162,18 @@ impl Journal {
         self.read(move |connection| read::plans(connection, &source, limit)).await
     }
 
+    /// The plans that were accepted before an entry (or all), newest first, each with the place of its
+    /// first entry.
+    pub async fn plans_before(
+        &self,
+        source: &str,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        let (source, before) = (source.to_owned(), before.unwrap_or(i64::MAX));
+        self.read(move |connection| read::plans_before(connection, &source, before, limit)).await
+    }
+
     /// Plans that have operations without an end, and whose process lives no more.
     pub async fn abandoned(&self, source: &str) -> Result<Vec<String>, StoreError> {
         let source = source.to_owned();

@@ -45,6 +45,23 @@ pub(super) fn plans(connection: &Connection, source: &str, limit: usize) -> Resu
     Ok(statement.query_map((source, limit), |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
+/// Plans accepted before an entry, newest first, each with the place of its first entry.
+pub(super) fn plans_before(
+    connection: &Connection,
+    source: &str,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<(String, i64)>, Fault> {
+    // A plan begins with its acceptance, which is the one entry that is about no operation.
+    let mut statement = connection.prepare_cached(
+        "SELECT plan, sequence FROM entries NOT INDEXED WHERE source = ?1 AND operation IS NULL AND sequence < ?2
+         ORDER BY sequence DESC LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let plans = statement.query_map((source, before, limit), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(plans.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn abandoned(connection: &Connection, source: &str) -> Result<Vec<String>, Fault> {
     let mut statement = connection
         .prepare_cached("SELECT DISTINCT plan, owner FROM unfinished WHERE source = ?1 ORDER BY plan")?;

@@ -8,6 +8,7 @@ pub(crate) mod load;
 pub(crate) mod mailboxes;
 pub(crate) mod names;
 pub(crate) mod query;
+pub(crate) mod search;
 
 use rusqlite::{Row, types::ValueRef};
 
