@@ -74,6 +74,12 @@ async fn what_was_appended_is_there_for_the_next_process() {
     assert_eq!(records[0].key.as_deref(), Some("k"));
     assert_eq!(journal.plans("s", 9).await.unwrap(), ["p1"]);
     assert_eq!(journal.plan("other", "p1").await.unwrap(), []);
+    journal.accept(accepted("p2", 1), "l", None).await.unwrap();
+    let before = async |place, limit| journal.plans_before("s", place, limit).await.unwrap();
+    assert_eq!(before(None, 9).await, [("p2".to_owned(), 5), ("p1".to_owned(), 1)]);
+    assert_eq!(before(None, 1).await, [("p2".to_owned(), 5)]);
+    assert_eq!(before(Some(5), 9).await, [("p1".to_owned(), 1)]);
+    assert_eq!(before(Some(1), 9).await, []);
 }
 
 #[tokio::test]
