@@ -19,6 +19,25 @@ pub enum Scope {
     Admin,
 }
 
+impl Scope {
+    /// All of them, the least first.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Provision, Self::Admin];
+
+    /// The name in configuration, tokens and output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Provision => "provision",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The scope of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
 /// How a caller proved who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -31,6 +50,18 @@ pub enum CallerKind {
     Certificate,
     /// Nobody asked: loopback without credentials, where the configuration allows it.
     Local,
+}
+
+impl CallerKind {
+    /// Its name in logs and in the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::OpenId => "openid",
+            Self::Certificate => "certificate",
+            Self::Local => "local",
+        }
+    }
 }
 
 /// An authenticated caller.
@@ -47,6 +78,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// What tells them from all others.
+    pub fn key(&self) -> String {
+        format!("{}:{}", self.kind.name(), self.name)
+    }
+
     /// Whether they may do this to that source.
     pub fn may(&self, scope: Scope, source: &str) -> bool {
         self.scope >= scope && self.sources.as_ref().is_none_or(|sources| sources.contains(source))

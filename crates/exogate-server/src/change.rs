@@ -25,6 +25,15 @@ pub enum ChangeError {
     /// The journal, the store or the tenant.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
+    /// What an interrupted process left cannot be settled yet, and nothing is changed before.
+    #[error("an earlier change was interrupted and cannot be settled yet; try again later")]
+    Unsettled(#[source] ProvisionError),
+    /// The service is about to end.
+    #[error("the service is stopping; no change begins any more")]
+    Stopping,
+    /// A fault of exogate itself; the journal knows how far it came.
+    #[error("the change broke off; it is settled when the service starts again")]
+    Broken,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -64,6 +73,10 @@ impl Source {
         observer: Arc<dyn Observer>,
         cancel: CancellationToken,
     ) -> Result<PlanResult, ChangeError> {
+        if self.life.stopping.is_cancelled() {
+            return Err(ChangeError::Stopping);
+        }
+        self.settle().await.map_err(ChangeError::Unsettled)?;
         if let Some(earlier) = self.provisioner.earlier(&plan).await? {
             return Ok(earlier);
         }
@@ -72,6 +85,33 @@ impl Source {
             return Err(ChangeError::Review(operations));
         }
         let submission = Submission { plan, by: by.to_owned(), operations, undoes: None };
-        Ok(self.provisioner.apply(submission, observer, cancel).await?)
+        self.submit(submission, observer, cancel).await
+    }
+
+    /// Carries out what is compiled and, where that is needed, reviewed. Comes to its end even if
+    /// whoever asked goes away; stops after the operation it is at when told to, or when the service
+    /// must end.
+    pub async fn submit(
+        &self,
+        submission: Submission,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Result<PlanResult, ChangeError> {
+        if self.life.stopping.is_cancelled() {
+            return Err(ChangeError::Stopping);
+        }
+        self.settle().await.map_err(ChangeError::Unsettled)?;
+        let (provisioner, stop) = (self.provisioner.clone(), self.life.leaving.child_token());
+        let work = self.life.tasks.spawn(async move {
+            let mut applying = std::pin::pin!(provisioner.apply(submission, observer, stop.clone()));
+            tokio::select! {
+                outcome = &mut applying => return outcome,
+                () = cancel.cancelled() => stop.cancel(),
+            }
+            applying.await
+        });
+        let result = work.await.map_err(|_| ChangeError::Broken)??;
+        self.meters.plan(&self.name, &result);
+        Ok(result)
     }
 }

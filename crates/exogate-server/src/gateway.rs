@@ -1,16 +1,20 @@
-//! What all doors share: the sources by name, and the clock.
+//! What all doors share: the sources by name, their runs, the clock, and the life of the service.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use exogate_engine::provision::Provisioner;
+use exogate_engine::provision::{PlanResult, ProvisionError, Provisioner, Silent};
 use exogate_engine::view::View;
 use exogate_engine::{SourceContext, Tenant};
 use exogate_model::clock::Clock;
 use exogate_model::policy::ProvisioningPolicy;
 use exogate_store::{Journal, SourceStore};
+use tokio::sync::OnceCell;
 
 use crate::caller::Caller;
+use crate::life::Life;
+use crate::meters::Meters;
+use crate::runs::RunManager;
 
 /// One configured tenant, as the doors need it.
 #[derive(Clone)]
@@ -31,6 +35,30 @@ pub struct Source {
     pub provisioner: Provisioner,
     /// The durable record of changes.
     pub journal: Journal,
+    /// The life of the service.
+    pub life: Life,
+    /// What the service counts.
+    pub meters: Meters,
+    /// Set once what an earlier process left unfinished is settled.
+    pub settled: Arc<OnceCell<()>>,
+}
+
+impl Source {
+    /// Settles what an interrupted process left, once; nothing is changed before.
+    pub async fn settle(&self) -> Result<(), ProvisionError> {
+        let settle = || async {
+            let settled: Vec<PlanResult> = self.provisioner.recover(&Silent).await?;
+            for plan in settled {
+                tracing::warn!(
+                    source = self.name,
+                    plan = plan.plan,
+                    "the plan had been interrupted; what was open is settled"
+                );
+            }
+            Ok(())
+        };
+        self.settled.get_or_try_init(settle).await.map(|()| ())
+    }
 }
 
 /// All sources of one service.
@@ -40,6 +68,12 @@ pub struct Gateway {
     pub sources: Arc<BTreeMap<String, Arc<Source>>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The runs that this service carries out.
+    pub runs: RunManager,
+    /// When it stops, and what is waited for.
+    pub life: Life,
+    /// What it counts.
+    pub meters: Meters,
 }
 
 impl Gateway {

@@ -3,11 +3,21 @@
 //! Reads from the store through the engine's views and writes through its provisioning; never calls
 //! a tenant itself, and never reads the environment or the clock.
 
+pub mod auth;
 pub mod caller;
 pub mod change;
 pub mod gateway;
+pub mod life;
+pub mod meters;
+pub mod request_id;
+pub mod runs;
 pub mod sailpoint;
 pub mod scim;
+pub mod serve;
 
 pub use caller::{Caller, CallerKind, Scope};
 pub use gateway::{Gateway, Source};
+pub use life::Life;
+pub use meters::Meters;
+pub use request_id::RequestId;
+pub use runs::RunManager;

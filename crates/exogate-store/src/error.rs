@@ -123,6 +123,12 @@ pub enum StoreError {
         /// The source.
         source_name: String,
     },
+    /// A token that is not revoked has that name.
+    #[error("there is a token named {name:?}; choose another name, or revoke that one first")]
+    TokenNameTaken {
+        /// The name.
+        name: String,
+    },
     /// The store was closed while work was waiting for it.
     #[error("the store is closed; open it again")]
     Closed,

@@ -12,6 +12,7 @@ mod codec;
 mod connection;
 mod error;
 mod journal;
+mod layout;
 mod lease;
 mod migrate;
 mod read;
@@ -19,6 +20,7 @@ mod rows;
 mod run;
 mod source;
 mod store;
+mod tokens;
 mod write;
 mod writer;
 
@@ -39,4 +41,5 @@ pub use run::{
 };
 pub use source::SourceStore;
 pub use store::Store;
+pub use tokens::{NewToken, TokenRecord, Tokens};
 pub use write::provisioned::{AttributesOf, Provisioned};

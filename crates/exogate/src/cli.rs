@@ -100,6 +100,10 @@ pub enum Command {
     Operations(commands::operations::ListArgs),
     /// Show one plan or operation of the journal.
     Operation(commands::operations::ShowArgs),
+    /// Serve all front doors until told to stop.
+    Serve(commands::serve::Args),
+    /// Make, list and revoke the tokens of `exogate serve`.
+    Token(commands::token::Args),
     /// Print a completion script for a shell.
     Completions(commands::completions::Args),
     /// Write the manual pages.
@@ -108,7 +112,7 @@ pub enum Command {
 }
 
 /// The commands by purpose, as help lists them.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Begin", &["demo", "init", "certificate", "config", "test-connection"]),
     ("Read a tenant", &["aggregate", "schema", "runs"]),
     ("Ask", &["who", "what", "get"]),
@@ -116,6 +120,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         "Change",
         &["grant", "revoke", "set", "group", "plan", "apply", "undo", "restore", "operations", "operation"],
     ),
+    ("Serve", &["serve", "token"]),
     ("Tools", &["sim", "completions"]),
 ];
 

@@ -45,6 +45,10 @@ Change:
   operations          List what was done, or prove that the journal is sound
   operation           Show one plan or operation of the journal
 
+Serve:
+  serve               Serve all front doors until told to stop
+  token               Make, list and revoke the tokens of `exogate serve`
+
 Tools:
   sim                 Run the simulated tenant alone, for this and other clients
   completions         Print a completion script for a shell

@@ -5,6 +5,9 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::watch;
+use uuid::Uuid;
+
 use super::stream::StreamKind;
 
 /// What a stream is doing.
@@ -57,6 +60,7 @@ pub struct StreamSnapshot {
 /// Shared progress of one aggregation.
 #[derive(Debug)]
 pub struct Progress {
+    run: watch::Sender<Option<Uuid>>,
     stage: AtomicU8,
     streams: [StreamProgress; StreamKind::ALL.len()],
 }
@@ -80,7 +84,34 @@ impl Default for Progress {
 impl Progress {
     /// Progress of a run that has not begun.
     pub fn new() -> Self {
-        Self { stage: AtomicU8::new(0), streams: std::array::from_fn(|_| StreamProgress::default()) }
+        Self {
+            run: watch::Sender::new(None),
+            stage: AtomicU8::new(0),
+            streams: std::array::from_fn(|_| StreamProgress::default()),
+        }
+    }
+
+    /// The id of the run, once it has begun.
+    pub fn run(&self) -> Option<Uuid> {
+        *self.run.borrow()
+    }
+
+    /// Waits until the run has begun.
+    pub async fn begun(&self) -> Uuid {
+        let mut run = self.run.subscribe();
+        loop {
+            if let Some(id) = *run.borrow_and_update() {
+                return id;
+            }
+            if run.changed().await.is_err() {
+                // The sender lives as long as `self`.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    pub(super) fn begin(&self, run: Uuid) {
+        self.run.send_replace(Some(run));
     }
 
     /// What the run is doing.

@@ -56,6 +56,7 @@ pub async fn run(aggregation: Aggregation) -> Result<RunSummary, AggregateError>
         fresh_for: aggregation.fresh_for,
     };
     let run = store.begin_or_resume(request).await?;
+    progress.begin(run.id());
     let notes = Notes::default();
     progress.enter(Stage::Reading);
     let streams = read_streams(&aggregation, &run, &notes).await;

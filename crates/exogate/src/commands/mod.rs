@@ -15,9 +15,11 @@ pub mod operations;
 pub mod plan;
 pub mod runs;
 pub mod schema;
+pub mod serve;
 pub mod set;
 pub mod sim;
 pub mod test_connection;
+pub mod token;
 pub mod undo;
 pub mod what;
 pub mod who;
@@ -74,6 +76,8 @@ pub fn run(command: Command, app: &App) -> Outcome {
         Command::Restore(args) => undo::restore_mailbox(&args, app),
         Command::Operations(args) => operations::list(&args, app),
         Command::Operation(args) => operations::show(&args, app),
+        Command::Serve(args) => serve::run(&args, app),
+        Command::Token(args) => token::run(&args, app),
         Command::Completions(args) => completions::run(&args, app),
         Command::Man(args) => man::run(&args, app),
     }

@@ -8,6 +8,7 @@ mod policy;
 pub mod problems;
 mod secret;
 mod section;
+pub mod server;
 mod sign_in;
 pub mod source;
 pub mod template;
@@ -40,6 +41,8 @@ pub struct Config {
     pub path: PathBuf,
     /// The file of the store.
     pub store: PathBuf,
+    /// The service.
+    pub server: server::Server,
     /// The sources, in the order of the file.
     pub sources: Vec<Source>,
 }
@@ -124,6 +127,7 @@ pub fn parse(path: PathBuf, text: &str) -> Reading {
     let mut store = root.section("store");
     let store_path = store.file("path", &folder).map_or_else(|| folder.join("exogate.db"), |file| file.value);
     store.finish();
+    let server = server::Server::read(root.section("server"));
     let named = root.section("sources").named_sections();
     if named.is_empty() {
         root.error(None, "sources", "there is no source; add a table [sources.NAME]");
@@ -133,7 +137,7 @@ pub fn parse(path: PathBuf, text: &str) -> Reading {
     root.finish();
     let problems = problems.into_sorted();
     let sound = problems.iter().all(|problem| problem.severity == Severity::Warning);
-    let config = sound.then(|| Config { path: path.clone(), store: store_path, sources });
+    let config = sound.then(|| Config { path: path.clone(), store: store_path, server, sources });
     Reading { path, config, problems }
 }
 

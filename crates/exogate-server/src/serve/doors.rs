@@ -1,0 +1,36 @@
+//! The doors, each with its place and its way of saying no.
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+
+use crate::gateway::Gateway;
+
+/// One door.
+pub(super) struct Door {
+    /// Its name, for logs and metrics.
+    pub name: &'static str,
+    /// Where it is.
+    pub mount: &'static str,
+    /// What is behind it, by paths relative to its place.
+    pub router: Router,
+    /// An error as its clients know them.
+    pub refusal: fn(StatusCode, &str) -> Response,
+}
+
+/// The places of the doors, for those who knock elsewhere.
+pub const MOUNTS: &[&str] = &[];
+
+/// All doors. A door is added here, in one line each.
+pub(super) fn all(_gateway: &Gateway) -> Vec<Door> {
+    vec![
+        // Door { name: "scim", mount: "/scim/v2", router: scim::router(gateway.clone()), refusal: scim::refusal },
+    ]
+}
+
+/// An error outside of all doors.
+pub(super) fn plain_refusal(status: StatusCode, detail: &str) -> Response {
+    let body = serde_json::json!({ "status": status.as_u16(), "detail": detail });
+    (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}

@@ -1,0 +1,164 @@
+//! What a request passes before its door: proof, rate, size and pace of the body; and the record of
+//! what it came to.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::Bytes;
+use futures::FutureExt;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::Front;
+use super::limits::Rate;
+use crate::auth::{Peer, Unrecognised};
+use crate::caller::Caller;
+use crate::request_id::RequestId;
+
+type Refusal = fn(StatusCode, &str) -> Response;
+
+/// Failed proofs per second that one address may send.
+const FAILED_PROOFS: u32 = 10;
+
+/// The guard of one door.
+#[derive(Clone)]
+pub(super) struct Guard {
+    door: &'static str,
+    refusal: Refusal,
+    front: Arc<Front>,
+    rate: Arc<Rate>,
+    failures: Arc<Rate>,
+}
+
+impl Guard {
+    pub(super) fn new(door: &'static str, refusal: Refusal, front: Arc<Front>) -> Self {
+        let rate = Arc::new(Rate::new(front.limits.requests_per_second));
+        Self { door, refusal, front, rate, failures: Arc::new(Rate::new(FAILED_PROOFS)) }
+    }
+
+    fn refuse(&self, status: StatusCode, detail: &str) -> Response {
+        (self.refusal)(status, detail)
+    }
+
+    fn refuse_for_now(&self, status: StatusCode, detail: &str, wait: Duration) -> Response {
+        let mut response = self.refuse(status, detail);
+        let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        response
+    }
+
+    async fn recognise(&self, request: Request) -> Result<(Caller, Request), Response> {
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
+        let (parts, body) = request.into_parts();
+        let why = match self.front.authenticator.recognise(&parts).await {
+            Ok(caller) => return Ok((caller, Request::from_parts(parts, body))),
+            Err(why) => why,
+        };
+        if why == Unrecognised::Unavailable {
+            let wait = Duration::from_secs(5);
+            return Err(self.refuse_for_now(StatusCode::SERVICE_UNAVAILABLE, &why.to_string(), wait));
+        }
+        if let Err(wait) = self.failures.take(peer.as_deref().unwrap_or_default()) {
+            let detail = "too many requests without a valid credential; wait before the next one";
+            return Err(self.refuse_for_now(StatusCode::TOO_MANY_REQUESTS, detail, wait));
+        }
+        tracing::debug!(door = self.door, %why, "refused a caller");
+        let mut response = self.refuse(StatusCode::UNAUTHORIZED, &why.to_string());
+        let challenge = match why {
+            Unrecognised::Missing => "Bearer realm=\"exogate\"",
+            _ => "Bearer realm=\"exogate\", error=\"invalid_token\"",
+        };
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        Err(response)
+    }
+
+    /// The whole body, if it is neither too large nor too slow.
+    async fn take_body(&self, body: Body) -> Result<Bytes, Response> {
+        let limits = &self.front.limits;
+        let collected = Limited::new(body, limits.body).collect();
+        match tokio::time::timeout(limits.body_time, collected).await {
+            Ok(Ok(whole)) => Ok(whole.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                let detail = format!("the body is larger than the {} bytes that are allowed", limits.body);
+                Err(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, &detail))
+            }
+            Ok(Err(_)) => Err(self.refuse(StatusCode::BAD_REQUEST, "the body broke off")),
+            Err(_) => {
+                let detail =
+                    format!("the body did not arrive within {} seconds", limits.body_time.as_secs());
+                Err(self.refuse(StatusCode::REQUEST_TIMEOUT, &detail))
+            }
+        }
+    }
+
+    async fn admit(&self, request: Request, next: Next) -> Result<Response, Response> {
+        let (caller, request) = self.recognise(request).await?;
+        if let Err(wait) = self.rate.take(&caller.key()) {
+            let detail = "too many requests; wait before the next one";
+            return Err(self.refuse_for_now(StatusCode::TOO_MANY_REQUESTS, detail, wait));
+        }
+        let (mut parts, body) = request.into_parts();
+        let body = self.take_body(body).await?;
+        let id = parts.extensions.get::<RequestId>().cloned();
+        let changes = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let (method, path) = (parts.method.clone(), without_people(parts.uri.path()));
+        parts.extensions.insert(caller.clone());
+        let request = Request::from_parts(parts, Body::from(body));
+        let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => {
+                tracing::error!(door = self.door, %method, path, "a fault of exogate ended the request");
+                let id = id.as_ref().map_or("", RequestId::as_str);
+                let detail = format!("exogate failed; the log tells more under request id {id}");
+                self.refuse(StatusCode::INTERNAL_SERVER_ERROR, &detail)
+            }
+        };
+        if changes {
+            let request = id.as_ref().map_or("", RequestId::as_str);
+            tracing::info!(
+                target: "exogate_server::audit",
+                caller = caller.name,
+                kind = caller.kind.name(),
+                door = self.door,
+                %method,
+                path,
+                status = response.status().as_u16(),
+                request,
+                "changing request"
+            );
+        }
+        Ok(response)
+    }
+}
+
+/// Lets a request through to its door, or answers in its place.
+pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    guard.admit(request, next).await.unwrap_or_else(|refused| refused)
+}
+
+/// A path without what names a person: addresses are left out.
+fn without_people(path: &str) -> String {
+    let names = |segment: &str| segment.contains('@') || segment.to_ascii_lowercase().contains("%40");
+    path.split('/').map(|segment| if names(segment) { "{address}" } else { segment }).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_the_log_names_nobody() {
+        assert_eq!(
+            without_people("/api/v1/sources/a/accounts/mark%40contoso.com/x"),
+            "/api/v1/sources/a/accounts/{address}/x"
+        );
+        assert_eq!(without_people("/scim/v2/Users/mark@contoso.com"), "/scim/v2/Users/{address}");
+        assert_eq!(without_people("/scim/v2/Users/1-2"), "/scim/v2/Users/1-2");
+    }
+}

@@ -1,0 +1,60 @@
+//! The service around the doors: its routes, what every request passes on its way in and out, and
+//! how connections are taken.
+//!
+//! Doors know nothing of connections, proofs and limits; what is here knows nothing of accounts.
+
+mod doors;
+mod guard;
+mod health;
+pub mod limits;
+pub mod listen;
+pub mod tls;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+
+use crate::auth::Authenticator;
+use crate::gateway::Gateway;
+use crate::request_id::{self, RequestId};
+pub use doors::MOUNTS;
+pub use limits::Limits;
+
+/// How the service treats its callers.
+#[derive(Clone)]
+pub struct Front {
+    /// Who they are.
+    pub authenticator: Authenticator,
+    /// What they may send.
+    pub limits: Limits,
+}
+
+/// Everything that the service answers.
+pub fn router(gateway: &Gateway, front: Front) -> Router {
+    let front = Arc::new(front);
+    let mut router = health::router(gateway.clone());
+    for door in doors::all(gateway) {
+        let guard = guard::Guard::new(door.name, door.refusal, Arc::clone(&front));
+        let guarded = door.router.layer(middleware::from_fn_with_state(guard, guard::pass));
+        router = router.nest(door.mount, guarded);
+    }
+    router.fallback(nothing_here).layer(middleware::from_fn(identify))
+}
+
+async fn nothing_here() -> Response {
+    let doors: Vec<&str> = doors::MOUNTS.to_vec();
+    let detail = format!("there is nothing at this address; the doors are {}", doors.join(", "));
+    doors::plain_refusal(http::StatusCode::NOT_FOUND, &detail)
+}
+
+/// Gives each request its id, and the answer too.
+async fn identify(mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(request.headers());
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(request_id::HEADER, id.header());
+    response
+}
