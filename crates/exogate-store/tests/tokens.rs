@@ -35,10 +35,10 @@ async fn a_name_is_free_again_when_its_token_is_revoked() {
     tokens.add(token("a2", "midpoint")).await.unwrap();
     tokens.used(vec!["a2".to_owned()]).await.unwrap();
     let listed = other.list().await.unwrap();
-    assert_eq!(listed.iter().map(|t| (t.id.as_str(), t.revoked.is_some())).collect::<Vec<_>>(), [
-        ("a1", true),
-        ("a2", false)
-    ]);
+    assert_eq!(
+        listed.iter().map(|t| (t.id.as_str(), t.revoked.is_some())).collect::<Vec<_>>(),
+        [("a1", true), ("a2", false)]
+    );
     assert_eq!(listed[1].last_used, Some(Timestamp::UNIX_EPOCH));
     assert_eq!(listed[1].sources.as_deref(), Some(&["contoso".to_owned()][..]));
 }

@@ -103,11 +103,7 @@ pub struct KeysSetupError(#[source] reqwest::Error);
 impl HttpKeys {
     /// From the address that is given, else from the one that the issuer names in its discovery
     /// document. `authorities`: PEM of further certificate authorities to trust.
-    pub fn new(
-        issuer: &str,
-        keys: Option<&str>,
-        authorities: Option<&[u8]>,
-    ) -> Result<Self, KeysSetupError> {
+    pub fn new(issuer: &str, keys: Option<&str>, authorities: Option<&[u8]>) -> Result<Self, KeysSetupError> {
         // An error only says that a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()

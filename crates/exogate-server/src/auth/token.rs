@@ -113,8 +113,9 @@ impl TokenJudge {
     }
 
     async fn record(&self, id: &str) -> Result<Option<Arc<TokenRecord>>, Unrecognised> {
-        let known = self
-            .remembered(|map| map.get(id).filter(|it| it.at.elapsed() < REMEMBERED).map(|it| it.record.clone()));
+        let known = self.remembered(|map| {
+            map.get(id).filter(|it| it.at.elapsed() < REMEMBERED).map(|it| it.record.clone())
+        });
         if known.is_some() {
             return Ok(known);
         }

@@ -53,13 +53,7 @@ pub struct RunStart {
 impl RunStart {
     /// A full run of everything.
     pub fn full(by: impl Into<String>) -> Self {
-        Self {
-            scope: Scope::All,
-            kind: RunKind::Full,
-            by: by.into(),
-            fresh: false,
-            allow_deletions: false,
-        }
+        Self { scope: Scope::All, kind: RunKind::Full, by: by.into(), fresh: false, allow_deletions: false }
     }
 }
 
@@ -142,7 +136,12 @@ impl RunManager {
         let (manager, begun, meters) = (self.clone(), run.clone(), source.meters.clone());
         let began = tokio::time::Instant::now();
         self.inner.life.tasks.spawn(async move {
-            tracing::info!(source = begun.source(), kind = begun.kind().name(), by = begun.by(), "run begins");
+            tracing::info!(
+                source = begun.source(),
+                kind = begun.kind().name(),
+                by = begun.by(),
+                "run begins"
+            );
             // A task of its own, so that even a fault in the engine gives the source free again.
             let ended = match tokio::spawn(aggregate::run(aggregation)).await {
                 Ok(Ok(summary)) => RunEnd::Ended(Arc::new(summary)),

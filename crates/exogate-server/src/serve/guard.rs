@@ -90,8 +90,7 @@ impl Guard {
             }
             Ok(Err(_)) => Err(self.refuse(StatusCode::BAD_REQUEST, "the body broke off")),
             Err(_) => {
-                let detail =
-                    format!("the body did not arrive within {} seconds", limits.body_time.as_secs());
+                let detail = format!("the body did not arrive within {} seconds", limits.body_time.as_secs());
                 Err(self.refuse(StatusCode::REQUEST_TIMEOUT, &detail))
             }
         }
@@ -145,7 +144,10 @@ pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
 /// A path without what names a person: addresses are left out.
 fn without_people(path: &str) -> String {
     let names = |segment: &str| segment.contains('@') || segment.to_ascii_lowercase().contains("%40");
-    path.split('/').map(|segment| if names(segment) { "{address}" } else { segment }).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(|segment| if names(segment) { "{address}" } else { segment })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ use tokio::net::TcpListener;
 use super::{App, change, token};
 use crate::config::Config;
 use crate::config::server::Server;
+use crate::connect;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::connect;
 
 /// Serve all front doors until told to stop.
 #[derive(Debug, clap::Args)]
@@ -58,7 +58,8 @@ pub fn run(args: &Args, app: &App) -> Outcome {
         let gateway = gateway(&config, &store, &life, app).await?;
         let tokens = token::open(&config, app)?;
         let no_token = tokens.list().await.map_err(connect::from_store)?.iter().all(|t| t.revoked.is_some());
-        let mut authenticator = Authenticator::nobody().with_tokens(tokens, Arc::clone(&app.environment.clock));
+        let mut authenticator =
+            Authenticator::nobody().with_tokens(tokens, Arc::clone(&app.environment.clock));
         if let Some(scope) = server.local {
             authenticator = authenticator.with_local(scope);
         }

@@ -89,7 +89,10 @@ impl Expiry {
             Self::At(at) => at,
         };
         if at <= now {
-            return Err(Failure::usage(format!("the token would have ended already, at {}", super::instant(at))));
+            return Err(Failure::usage(format!(
+                "the token would have ended already, at {}",
+                super::instant(at)
+            )));
         }
         Ok(at)
     }
@@ -106,7 +109,8 @@ fn name(text: &str) -> Result<String, String> {
     if sound {
         Ok(text.to_owned())
     } else {
-        Err("must be 1 to 64 letters, digits, '-', '_', '.' and '@', beginning with a letter or digit".to_owned())
+        Err("must be 1 to 64 letters, digits, '-', '_', '.' and '@', beginning with a letter or digit"
+            .to_owned())
     }
 }
 
@@ -187,8 +191,10 @@ async fn revoke(which: &str, tokens: &Tokens, app: &App) -> Outcome {
             ));
             Ok(Exit::Done)
         }
-        None => Err(Failure::message(Exit::Failed, format!("there is no token {which:?} that could be revoked"))
-            .hint("see them with: exogate token list")),
+        None => {
+            Err(Failure::message(Exit::Failed, format!("there is no token {which:?} that could be revoked"))
+                .hint("see them with: exogate token list"))
+        }
     }
 }
 
