@@ -70,7 +70,7 @@ pub async fn run(args: &Args) -> Result<()> {
         origin: plan.origin.clone(),
         graph,
         exchange,
-        anchor: format!("APP:SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{}", plan.tenant),
+        anchor: http::anchor(&plan.tenant),
     });
     let (found, mailboxes) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();

@@ -13,6 +13,8 @@ pub struct Question {
     pub client: reqwest::Client,
     pub url: String,
     pub token: String,
+    /// Pages are linked only within one back end, which this chooses.
+    pub anchor: String,
     pub body: String,
 }
 
@@ -63,6 +65,7 @@ async fn answer(question: &Question, url: &str) -> Result<(u64, Option<String>)>
         .header("content-type", "application/json")
         .header("prefer", "odata.maxpagesize=1000")
         .header("x-responseformat", "json")
+        .header("x-anchormailbox", &question.anchor)
         .body(question.body.clone())
         .send()
         .await?;

@@ -53,6 +53,11 @@ pub async fn token(
     Ok(answer.error_for_status()?.json::<Answer>().await?.access_token)
 }
 
+/// The anchor of calls that are about no mailbox: the tenant's system mailbox.
+pub fn anchor(tenant: &str) -> String {
+    format!("APP:SystemMailbox{{bb558c35-97f1-4cb9-8ff7-d53741dc928c}}@{tenant}")
+}
+
 /// A client for the control API, which is plain HTTP.
 pub fn control_client() -> Result<reqwest::Client> {
     install_provider();

@@ -125,7 +125,8 @@ async fn full_mailboxes(tenant: &Tenant, facts: &Facts) -> Result<Question> {
     let token = http::token(&client, &facts.origin(), &facts.tenant_id, application, resource).await?;
     let url = format!("{}/adminapi/beta/{}/InvokeCommand", facts.origin(), facts.tenant_id);
     let body = r#"{"CmdletInput":{"CmdletName":"Get-Mailbox","Parameters":{"ResultSize":"Unlimited"}}}"#;
-    Ok(Question { client, url, token, body: body.to_owned() })
+    let anchor = http::anchor(&facts.tenant_id);
+    Ok(Question { client, url, token, anchor, body: body.to_owned() })
 }
 
 #[derive(Deserialize)]

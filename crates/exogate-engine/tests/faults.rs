@@ -236,9 +236,11 @@ async fn a_run_that_is_stopped_says_so_and_goes_on() {
     let summary = run.await.unwrap().unwrap();
     assert_eq!(summary.outcome, Outcome::Stopped);
     assert_eq!(progress.stage(), Stage::Done);
+    assert_eq!(summary.record.notes, ["stopped by whoever started it"]);
     let summary = source.aggregate(&sim.tenant(true)).await;
     assert!(summary.resumed);
     assert_eq!(summary.outcome, Outcome::Completed);
+    assert_eq!(summary.record.notes, Vec::<String>::new(), "why it stopped says nothing of how it ended");
     assert_same(&source.picture().await, &calm().await, "disturbed");
 }
 
@@ -276,6 +278,25 @@ async fn a_refused_listing_of_rights_is_asked_mailbox_by_mailbox() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_listing_is_still_told_by_the_run_that_goes_on() {
+    let mut refused = on("Get-RecipientPermission", FaultAction::Nul403);
+    refused.when.times = Some(1);
+    let mut lost = on("Get-RecipientPermission", FaultAction::Nul403);
+    (lost.when.nth, lost.when.times) = (Some(3), Some(1));
+    let sim = Sim::of(CONTOSO, with(vec![refused, lost])).await;
+    let source = Source::new(options()).await;
+    let summary = source.aggregate(&sim.tenant(true)).await;
+    assert_eq!(summary.outcome, Outcome::Incomplete, "{:#?}", summary.streams);
+    assert_eq!(summary.failure().unwrap().0, StreamKind::SendAs);
+    let summary = source.aggregate(&sim.tenant(true)).await;
+    assert!(summary.resumed);
+    assert_eq!(summary.outcome, Outcome::Completed, "{:#?}", summary.streams);
+    let [note] = summary.record.notes.as_slice() else { panic!("{:?}", summary.record.notes) };
+    assert!(note.starts_with("sendAs: the tenant refused the listing"), "{note}");
+    assert_same(&source.picture().await, &calm().await, "singly, in two goes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn expired_page_links_begin_the_listing_again() {
     let expired = FaultRule {
         when: FaultMatch { nth: Some(3), ..on("Get-Mailbox", FaultAction::ExpirePageTokens).when },
@@ -303,6 +324,9 @@ async fn a_role_that_may_not_read_rights_fails_that_stream_alone() {
     let (kind, error) = summary.failure().unwrap();
     assert_eq!(kind, StreamKind::SendAs);
     assert_eq!(error.wire().unwrap().kind, ErrorKind::Forbidden);
+    assert!(error.remedy().contains("Exchange Recipient Administrator"), "{}", error.remedy());
+    let told = summary.notes.iter().any(|note| note.starts_with("sendAs: the tenant refused the listing"));
+    assert!(told, "{:?}", summary.notes);
     let failed = summary.streams.iter().filter(|stream| stream.error.is_some()).count();
     assert_eq!(failed, 1, "{:#?}", summary.streams);
 }

@@ -50,7 +50,14 @@ const CODES: &[(u32, u16, &str, &str, &str)] = &[
     (50049, 400, "invalid_instance", "not one this cloud knows", "login host"),
     (9001023, 400, "invalid_request", "must name the tenant", "common"),
     (70021, 400, "invalid_request", "federated credential", "case matters"),
+    (700211, 401, "invalid_client", "federated credential", "case matters"),
     (700213, 401, "invalid_client", "federated credential", "case matters"),
+    (7002137, 401, "invalid_client", "federated credential", "case matters"),
+    (7002138, 401, "invalid_client", "federated credential", "case matters"),
+    (700229, 401, "invalid_client", "federated credential", "case matters"),
+    (700021, 401, "invalid_client", "name the application", "client id"),
+    (700023, 401, "invalid_client", "name the application", "client id"),
+    (50001, 400, "invalid_resource", "not present in the tenant", "service principal"),
 ];
 
 #[test]

@@ -181,6 +181,7 @@ CREATE TABLE checkpoints (
     cursor  TEXT,
     pages   INTEGER NOT NULL,
     objects INTEGER NOT NULL,
+    notes   TEXT NOT NULL DEFAULT '[]',
     PRIMARY KEY (run, stream)
 ) WITHOUT ROWID;
 

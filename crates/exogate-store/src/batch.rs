@@ -18,6 +18,9 @@ pub struct Checkpoint {
     pub pages: u64,
     /// Objects read.
     pub objects: u64,
+    /// What is to be said of the stream so far: fallbacks used, values left out.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Which of the three places that hold rights on a mailbox a grant was read from.

@@ -129,6 +129,15 @@ pub enum StoreError {
         /// The name.
         name: String,
     },
+    /// Something that the run read before could not be stored.
+    #[error(
+        "nothing more is stored of this run of source {source_name:?}, because something before it could not be; \
+         run again: what was stored is kept"
+    )]
+    RunBroken {
+        /// The source.
+        source_name: String,
+    },
     /// The store was closed while work was waiting for it.
     #[error("the store is closed; open it again")]
     Closed,

@@ -37,7 +37,7 @@ pub use rows::{
 };
 pub use run::{
     Candidate, CandidateKind, Finish, Forecast, Holder, MatchedBy, RunHandle, RunRecord, RunRequest,
-    RunState, StreamResult,
+    RunState, StreamResult, Submitted,
 };
 pub use source::SourceStore;
 pub use store::Store;

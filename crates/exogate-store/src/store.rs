@@ -15,7 +15,7 @@ use crate::source::SourceStore;
 use crate::writer::{self, Entry, Job, Writer};
 
 /// Jobs that may wait for the writer. Each holds a page, so this bounds memory too.
-const WAITING: usize = 8;
+const WAITING: usize = 16;
 /// Connections that read at once.
 const READERS: usize = 4;
 
@@ -136,11 +136,14 @@ impl Store {
         outcome.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Has the writer write something that may share a transaction with what others write.
+    /// Has the writer write something that may share a transaction with what others write. What
+    /// comes of it is awaited apart; `failed` hears of a failure before anything that was entered
+    /// later is written.
     pub(crate) async fn enter<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection, i64) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        failed: impl FnOnce() + Send + 'static,
+    ) -> Result<Entered<T>, StoreError> {
         let permit = Arc::clone(&self.inner.waiting).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let (keep, kept) = mpsc::channel();
         let (answer, outcome) = oneshot::channel();
@@ -151,12 +154,14 @@ impl Store {
                 Ok(())
             }),
             answer: Box::new(move |outcome| {
+                if outcome.is_err() {
+                    failed();
+                }
                 let _ = answer.send(outcome);
                 drop(permit);
             }),
         }))?;
-        outcome.await.map_err(|_| StoreError::Closed)??;
-        kept.try_iter().last().ok_or(StoreError::Closed)
+        Ok(Entered { outcome, kept })
     }
 
     /// Has the writer do something when it comes to it.
@@ -196,6 +201,20 @@ impl Store {
         snapshot.finish()?;
         idle().push(connection);
         outcome
+    }
+}
+
+/// Something that the writer has been told to write. It is written whether or not anybody waits.
+pub(crate) struct Entered<T> {
+    outcome: oneshot::Receiver<Result<(), StoreError>>,
+    kept: mpsc::Receiver<T>,
+}
+
+impl<T> Entered<T> {
+    /// Waits until it is durable, or has failed.
+    pub(crate) async fn done(self) -> Result<T, StoreError> {
+        self.outcome.await.map_err(|_| StoreError::Closed)??;
+        self.kept.try_iter().last().ok_or(StoreError::Closed)
     }
 }
 

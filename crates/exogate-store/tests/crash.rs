@@ -112,6 +112,7 @@ async fn read_on(run: &RunHandle, tenant: &Tenant, patience: &mut Option<usize>)
                 cursor: Some(number.to_string()),
                 pages: number as u64 + 1,
                 objects: 0,
+                notes: Vec::new(),
             };
             run.write(Batch { stream: stream.into(), checkpoint: Some(checkpoint), ..page }).await.unwrap();
         }

@@ -21,6 +21,7 @@ fn page(number: u64) -> Batch {
             cursor: Some(format!("after {number}")),
             pages: number,
             objects: number,
+            notes: vec![format!("page {number} was odd")],
         }),
         users: vec![user(&format!("u{number}"), "Sales")],
         ..Batch::default()
@@ -96,8 +97,12 @@ async fn a_stopped_and_an_incomplete_run_are_resumable() {
     run.stop("interrupted").await.unwrap();
     let record = source.run(run.id()).await.unwrap().unwrap();
     assert_eq!((record.state, record.notes), (RunState::Stopped, vec!["interrupted".to_owned()]));
+    assert_eq!((record.streams[0].objects, record.streams[0].complete), (1, false));
     let again = begin(&source).await;
     assert_eq!((again.id(), again.resumed()), (run.id(), true));
+    // Why it ended then says nothing of how it ends now; what its streams had to say stays.
+    assert_eq!(source.run(run.id()).await.unwrap().unwrap().notes, Vec::<String>::new());
+    assert_eq!(again.checkpoint("users").await.unwrap().unwrap().notes, ["page 1 was odd"]);
     let streams = vec![StreamResult {
         stream: "users".into(),
         complete: false,
@@ -111,6 +116,30 @@ async fn a_stopped_and_an_incomplete_run_are_resumable() {
     let third = begin(&source).await;
     assert_eq!(third.id(), run.id());
     assert!(third.checkpoint("users").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn nothing_is_stored_behind_a_batch_that_could_not_be() {
+    let bench = Bench::new();
+    let source = bench.source().await;
+    let run = begin(&source).await;
+    run.write(page(1)).await.unwrap();
+    let raw = rusqlite::Connection::open(bench.path()).unwrap();
+    raw.execute_batch(
+        "CREATE TRIGGER no_second BEFORE INSERT ON users WHEN NEW.upn LIKE 'u2@%'
+         BEGIN SELECT RAISE(ABORT, 'the disk is full of holes'); END",
+    )
+    .unwrap();
+    let second = run.submit(page(2)).await.unwrap();
+    let third = run.submit(page(3)).await.unwrap();
+    assert!(matches!(second.stored().await, Err(StoreError::Sqlite { .. })));
+    assert!(matches!(third.stored().await, Err(StoreError::RunBroken { .. })));
+    assert!(matches!(run.finish(complete()).await, Err(StoreError::RunBroken { .. })));
+    run.stop("the store failed").await.unwrap();
+    raw.execute_batch("DROP TRIGGER no_second").unwrap();
+    let again = begin(&source).await;
+    assert_eq!(again.checkpoint("users").await.unwrap().unwrap().pages, 1);
+    again.write(page(2)).await.unwrap();
 }
 
 #[tokio::test]

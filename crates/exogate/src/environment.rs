@@ -23,6 +23,8 @@ pub struct Environment {
     pub stdout_terminal: bool,
     /// Whether standard error is a terminal.
     pub stderr_terminal: bool,
+    /// Who runs it.
+    pub user: String,
     /// The machine's name.
     pub host: String,
     /// The id of this process.

@@ -19,6 +19,8 @@ mod output;
 mod progress;
 mod simulated;
 
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -63,8 +65,10 @@ fn surroundings() -> Result<Environment, Failure> {
     let directory = std::env::current_dir()
         .map_err(|error| Failure::from(error).context("the working directory cannot be read"))?;
     let program = std::env::args_os().next().unwrap_or_else(|| "exogate".into());
+    let variables: HashMap<OsString, OsString> = std::env::vars_os().collect();
     Ok(Environment {
-        variables: std::env::vars_os().collect(),
+        user: user(&variables),
+        variables,
         directory,
         temporary: std::env::temp_dir(),
         program: program.into(),
@@ -74,6 +78,24 @@ fn surroundings() -> Result<Environment, Failure> {
         process: std::process::id(),
         clock: Arc::new(SystemClock),
     })
+}
+
+/// The name of who runs this process, which others are told that wait for it. Services often have none in
+/// their variables.
+fn user(variables: &HashMap<OsString, OsString>) -> String {
+    let mut named = ["USER", "LOGNAME"].iter().filter_map(|name| variables.get(OsStr::new(name))?.to_str());
+    if let Some(name) = named.find(|name| !name.is_empty()) {
+        return name.to_owned();
+    }
+    let Ok(own) = std::fs::metadata("/proc/self") else { return "somebody".to_owned() };
+    let id = std::os::unix::fs::MetadataExt::uid(&own).to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut names = users.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id).then(|| name.to_owned())
+    });
+    names.next().unwrap_or_else(|| format!("user {id}"))
 }
 
 /// The machine's name, which tells whose process a run belongs to.

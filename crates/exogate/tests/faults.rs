@@ -102,7 +102,7 @@ async fn a_listing_cut_short_deletes_nothing_and_writes_no_file() {
 
     tenant.sim.world().set_scenario(Scenario::default());
     let resumed = sandbox.run_beside(&["aggregate", "accounts", "-o", "accounts.jsonl"]).await.ok();
-    assert!(resumed.stderr.contains("going on with an interrupted run"), "{}", resumed.all());
+    assert!(resumed.stderr.contains("going on with the run that began at"), "{}", resumed.all());
     assert_eq!(sandbox.read("accounts.jsonl"), before);
     tenant.sim.shutdown().await;
 }

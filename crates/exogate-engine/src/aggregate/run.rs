@@ -136,16 +136,21 @@ async fn read_streams(aggregation: &Aggregation, run: &RunHandle, notes: &Notes)
         .collect()
 }
 
-/// The reports, or the store's error among them.
+/// The reports, or the store's error among them: the one that broke the run rather than those that
+/// came of it.
 fn fatal(streams: Vec<StreamReport>) -> Result<Vec<StreamReport>, StoreError> {
     let mut reports = Vec::with_capacity(streams.len());
+    let mut fatal = None;
     for mut report in streams {
         match report.error.take() {
-            Some(StreamError::Store(error)) => return Err(error),
+            Some(StreamError::Store(error)) => match &fatal {
+                None | Some(StoreError::RunBroken { .. }) => fatal = Some(error),
+                Some(_) => {}
+            },
             error => reports.push(StreamReport { error, ..report }),
         }
     }
-    Ok(reports)
+    fatal.map_or(Ok(reports), Err)
 }
 
 /// Brings a run whose streams have ended to its own end.
@@ -187,6 +192,7 @@ async fn settle(
     let reads_rights = streams.iter().any(|stream| stream.kind == StreamKind::MailboxPermissions);
     if reads_rights && !reads_users && aggregation.store.counts().await?.users == 0 {
         notes.add(
+            None,
             "no accounts are known yet: trustees without a mailbox cannot be recognised until accounts are aggregated"
                 .to_owned(),
         );

@@ -12,10 +12,11 @@ use tokio::task::JoinSet;
 
 use super::error::StreamError;
 use super::progress::StreamState;
-use super::work::Work;
+use super::work::{UnderWay, Work};
 
 /// How often a listing may begin again because its links expired.
 const RESTARTS: u32 = 5;
+const RANGED: &str = "the tenant refused its own page links; the listing was read by key ranges instead";
 
 /// Fetches the first page of a listing, or the one behind a link.
 pub(super) type Fetch =
@@ -26,8 +27,8 @@ pub(super) trait Listing: Send {
     /// Puts the objects of a page into a batch; gives how many are new to the listing.
     fn take(&mut self, records: Vec<Record>, batch: &mut Batch) -> Result<u64, StreamError>;
 
-    /// Called when the page just taken is safely stored.
-    fn stored(&mut self) {}
+    /// Called when the page just taken is on its way into the store, before anything later.
+    fn submitted(&mut self) {}
 
     /// What has to be said when the listing is at its end.
     fn notes(&self) -> Vec<String> {
@@ -97,7 +98,8 @@ async fn from(
     if at.is_none() {
         *position = Checkpoint::default();
     }
-    let mut ranged = false;
+    let mut ranged = work.has_noted(RANGED);
+    let mut under_way = UnderWay::default();
     // Dropped with this function, it takes the request under way with it.
     let mut ahead = JoinSet::new();
     ahead.spawn(fetch(at));
@@ -109,7 +111,7 @@ async fn from(
         if page.used_fallback && !ranged {
             ranged = true;
             position.objects = 0;
-            work.note("the tenant refused its own page links; the listing was read by key ranges instead");
+            work.note(RANGED);
         }
         let mut batch = Batch { stream: work.stream().to_owned(), ..Batch::default() };
         position.objects += listing.take(page.records, &mut batch)?;
@@ -119,9 +121,10 @@ async fn from(
         position.done = page.next.is_none() && last.is_none();
         position.cursor = last.or_else(|| link.and_then(|link| serde_json::to_string(link).ok()));
         batch.checkpoint = Some(position.clone());
-        work.run.write(batch).await?;
-        listing.stored();
+        under_way.add(work.submit(batch, listing.notes()).await?).await?;
+        listing.submitted();
         work.progress().set(position.pages, position.objects);
     }
+    under_way.settle().await?;
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! What every stream has at hand.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use exogate_microsoft::exchange::ExchangeClient;
-use exogate_store::{RunHandle, SourceStore};
+use exogate_store::{Batch, Checkpoint, RunHandle, SourceStore, StoreError, Submitted};
 use tokio_util::sync::CancellationToken;
 
 use super::error::StreamError;
@@ -43,7 +44,37 @@ impl Work {
     pub fn note(&self, note: impl Into<String>) {
         let note = note.into();
         self.progress().say(note.clone());
-        self.notes.add(format!("{}: {note}", self.stream()));
+        self.notes.add(Some(self.kind), note);
+    }
+
+    /// Takes up what an earlier process of the same run had to say about the stream.
+    pub async fn recall(&self) -> Result<(), StoreError> {
+        if let Some(position) = self.run.checkpoint(self.stream()).await? {
+            position.notes.into_iter().for_each(|note| self.notes.add(Some(self.kind), note));
+        }
+        Ok(())
+    }
+
+    /// Hands a batch over to be stored; its checkpoint remembers what was noted, and `besides` what
+    /// is not final yet.
+    pub async fn submit(&self, mut batch: Batch, besides: Vec<String>) -> Result<Submitted, StoreError> {
+        if let Some(checkpoint) = &mut batch.checkpoint {
+            checkpoint.notes = self.notes.of(self.kind);
+            checkpoint.notes.extend(besides);
+        }
+        self.run.submit(batch).await
+    }
+
+    /// Stores a checkpoint and nothing else.
+    pub async fn reach(&self, position: Checkpoint) -> Result<(), StoreError> {
+        let (stream, checkpoint) = (self.stream().to_owned(), Some(position));
+        self.submit(Batch { stream, checkpoint, ..Batch::default() }, Vec::new()).await?.stored().await?;
+        Ok(())
+    }
+
+    /// Whether the stream has noted this.
+    pub fn has_noted(&self, note: &str) -> bool {
+        self.notes.of(self.kind).iter().any(|noted| noted == note)
     }
 
     /// `future`, unless the caller wants to stop first.
@@ -56,21 +87,65 @@ impl Work {
     }
 }
 
-/// What a run has to say about how it went.
+/// Batches of one stream that are on their way into the store. A few at once, so that the store can
+/// write them together with those of other streams.
+#[derive(Default)]
+pub(super) struct UnderWay(VecDeque<Submitted>);
+
+impl UnderWay {
+    /// Batches of one stream that may be on their way at once; each is a page in memory.
+    const MOST: usize = 3;
+
+    /// Adds one; waits for the oldest if these are enough.
+    pub async fn add(&mut self, submitted: Submitted) -> Result<(), StoreError> {
+        self.0.push_back(submitted);
+        while self.0.len() > Self::MOST
+            && let Some(oldest) = self.0.pop_front()
+        {
+            oldest.stored().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for all of them.
+    pub async fn settle(&mut self) -> Result<(), StoreError> {
+        while let Some(oldest) = self.0.pop_front() {
+            oldest.stored().await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a run has to say about how it went, each thing once. What a stream says is kept with its
+/// checkpoints: a run that is taken up again still says it, and says no more what only ended an
+/// earlier attempt.
 #[derive(Clone, Default)]
 pub(super) struct Notes {
-    notes: Arc<Mutex<Vec<String>>>,
+    notes: Arc<Mutex<Vec<(Option<StreamKind>, String)>>>,
 }
 
 impl Notes {
-    pub fn add(&self, note: String) {
+    /// Adds what a stream, or the run as a whole, has to say.
+    pub fn add(&self, of: Option<StreamKind>, note: String) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let note = (of, note);
         if !notes.contains(&note) {
             notes.push(note);
         }
     }
 
+    fn of(&self, kind: StreamKind) -> Vec<String> {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.iter().filter(|(of, _)| *of == Some(kind)).map(|(_, note)| note.clone()).collect()
+    }
+
+    /// Everything, that of a stream with its name.
     pub fn all(&self) -> Vec<String> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = |(of, note): &(Option<StreamKind>, String)| match of {
+            Some(kind) => format!("{}: {note}", kind.name()),
+            None => note.clone(),
+        };
+        notes.iter().map(told).collect()
     }
 }

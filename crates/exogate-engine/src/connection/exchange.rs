@@ -19,11 +19,11 @@ const GRANT_ROLE: &str = "In the Entra admin center, Roles and administrators, a
 
 pub(super) async fn test(tenant: &Tenant, context: &SourceContext, signed_in: bool, told: &mut Told<'_>) {
     let Some(exchange) = &tenant.exchange else { return };
-    let host = format!("host {}", host(&tenant.caller.endpoints().exchange));
+    let host = host(&tenant.caller.endpoints().exchange);
     if !signed_in {
-        for what in [host.as_str(), PERMISSION, ROLE] {
-            told.add(Check::skipped(Area::Exchange, what));
-        }
+        told.add_host(&host, |what| Check::skipped(Area::Exchange, what));
+        told.add(Check::skipped(Area::Exchange, PERMISSION));
+        told.add(Check::skipped(Area::Exchange, ROLE));
         return;
     }
     // The probe decides; the list of cmdlets only says more about a failure.
@@ -31,12 +31,12 @@ pub(super) async fn test(tenant: &Tenant, context: &SourceContext, signed_in: bo
     if let Err(error) = &probe
         && is_about_the_host(error)
     {
-        told.add(Check::failed(Area::Exchange, host, error.clone()));
+        told.add(Check::failed(Area::Exchange, format!("host {host}"), error.clone()));
         told.add(Check::skipped(Area::Exchange, PERMISSION));
         told.add(Check::skipped(Area::Exchange, ROLE));
         return;
     }
-    told.add(Check::passed(Area::Exchange, host, None));
+    told.add_host(&host, |what| Check::passed(Area::Exchange, what, None));
     match probe {
         Err(error) if error.kind == ErrorKind::Unauthorized => {
             told.add(Check::failed(Area::Exchange, PERMISSION, error).remedied(

@@ -13,23 +13,23 @@ const USERS: &str = "permission to read users (User.Read.All)";
 const GROUPS: &str = "permission to read groups and members (GroupMember.Read.All)";
 
 pub(super) async fn test(tenant: &Tenant, context: &SourceContext, signed_in: bool, told: &mut Told<'_>) {
-    let host = format!("host {}", host(&tenant.caller.endpoints().graph));
+    let host = host(&tenant.caller.endpoints().graph);
     if !signed_in {
-        for what in [host.as_str(), USERS, GROUPS] {
-            told.add(Check::skipped(Area::Graph, what));
-        }
+        told.add_host(&host, |what| Check::skipped(Area::Graph, what));
+        told.add(Check::skipped(Area::Graph, USERS));
+        told.add(Check::skipped(Area::Graph, GROUPS));
         return;
     }
     let users = users(tenant, context).await;
     match users {
         Err(error) if is_about_the_host(&error) => {
-            told.add(Check::failed(Area::Graph, host, error));
+            told.add(Check::failed(Area::Graph, format!("host {host}"), error));
             told.add(Check::skipped(Area::Graph, USERS));
             told.add(Check::skipped(Area::Graph, GROUPS));
             return;
         }
         other => {
-            told.add(Check::passed(Area::Graph, host, None));
+            told.add_host(&host, |what| Check::passed(Area::Graph, what, None));
             told.add(permission(USERS, "User.Read.All", other));
         }
     }

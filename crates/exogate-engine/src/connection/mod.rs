@@ -110,12 +110,21 @@ impl Check {
 struct Told<'a> {
     tell: &'a mut (dyn FnMut(&Check) + Send),
     checks: Vec<Check>,
+    hosts: Vec<String>,
 }
 
 impl Told<'_> {
     fn add(&mut self, check: Check) {
         (self.tell)(&check);
         self.checks.push(check);
+    }
+
+    /// Adds a check of a host, unless that host was checked before: several services may share one.
+    fn add_host(&mut self, host: &str, check: impl FnOnce(String) -> Check) {
+        if !self.hosts.iter().any(|known| known == host) {
+            self.hosts.push(host.to_owned());
+            self.add(check(format!("host {host}")));
+        }
     }
 }
 
@@ -126,7 +135,7 @@ pub async fn test(
     context: &SourceContext,
     tell: &mut (dyn FnMut(&Check) + Send),
 ) -> Vec<Check> {
-    let mut told = Told { tell, checks: Vec::new() };
+    let mut told = Told { tell, checks: Vec::new(), hosts: Vec::new() };
     if tenant.caller.username().is_some() {
         told.add(Check::warning(
             Area::SignIn,
@@ -137,43 +146,56 @@ pub async fn test(
         ));
     }
     let graph = sign_in(tenant, Resource::Graph, &mut told).await;
-    graph::test(tenant, context, graph, &mut told).await;
+    graph::test(tenant, context, graph == SignedIn::Yes, &mut told).await;
     if tenant.exchange.is_some() {
-        let exchange = sign_in(tenant, Resource::Exchange, &mut told).await;
-        exchange::test(tenant, context, exchange, &mut told).await;
+        let exchange = match graph {
+            // The same host would fail again for the same reason.
+            SignedIn::Unreachable => {
+                told.add(Check::skipped(Area::SignIn, signing_in(Resource::Exchange)));
+                SignedIn::Unreachable
+            }
+            SignedIn::Yes | SignedIn::Refused => sign_in(tenant, Resource::Exchange, &mut told).await,
+        };
+        exchange::test(tenant, context, exchange == SignedIn::Yes, &mut told).await;
     }
     told.checks
 }
 
-/// Signs in to one service; whether that worked.
-async fn sign_in(tenant: &Tenant, resource: Resource, told: &mut Told<'_>) -> bool {
-    let endpoints = tenant.caller.endpoints();
-    let host = host(&endpoints.login);
-    let (service, first) = match resource {
-        Resource::Graph => ("Microsoft Graph", true),
-        _ => ("Exchange Online", false),
-    };
-    let what = format!("sign-in for {service}");
+/// Whether signing in to a service worked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SignedIn {
+    Yes,
+    Refused,
+    Unreachable,
+}
+
+fn signing_in(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Graph => "sign-in for Microsoft Graph",
+        _ => "sign-in for Exchange Online",
+    }
+}
+
+/// Signs in to one service.
+async fn sign_in(tenant: &Tenant, resource: Resource, told: &mut Told<'_>) -> SignedIn {
+    let host = host(&tenant.caller.endpoints().login);
+    let what = signing_in(resource);
     match tenant.caller.sign_in(resource).await {
         Ok(hints) => {
-            if first {
-                told.add(Check::passed(Area::SignIn, format!("host {host}"), None));
-            }
+            told.add_host(&host, |what| Check::passed(Area::SignIn, what, None));
             let who = hints.upn.or(hints.app_displayname).or(hints.appid);
             told.add(Check::passed(Area::SignIn, what, who.map(|who| format!("as {who}"))));
-            true
+            SignedIn::Yes
         }
         Err(error) if is_about_the_host(&error) => {
-            told.add(Check::failed(Area::SignIn, format!("host {host}"), error));
+            told.add_host(&host, |what| Check::failed(Area::SignIn, what, error));
             told.add(Check::skipped(Area::SignIn, what));
-            false
+            SignedIn::Unreachable
         }
         Err(error) => {
-            if first {
-                told.add(Check::passed(Area::SignIn, format!("host {host}"), None));
-            }
+            told.add_host(&host, |what| Check::passed(Area::SignIn, what, None));
             told.add(Check::failed(Area::SignIn, what, error));
-            false
+            SignedIn::Refused
         }
     }
 }

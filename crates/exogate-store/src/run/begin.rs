@@ -79,7 +79,8 @@ fn is_resumable(latest: &Latest, request: &RunRequest, now: i64) -> bool {
 
 fn resume(connection: &Connection, latest: &Latest, request: &RunRequest) -> Result<Begun, Fault> {
     connection.execute(
-        "UPDATE runs SET state = ?2, finished = NULL, resumed = resumed + 1, who = ?3, host = ?4, pid = ?5
+        "UPDATE runs SET state = ?2, finished = NULL, resumed = resumed + 1, who = ?3, host = ?4, pid = ?5,
+             notes = '[]', streams = '[]'
          WHERE run = ?1",
         (latest.run, RunState::Running.name(), &request.holder.who, &request.holder.host, request.holder.pid),
     )?;

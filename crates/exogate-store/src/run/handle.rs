@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use exogate_model::mailbox::MailboxKind;
 use exogate_model::trustee::{Principal, Trustee};
@@ -15,6 +16,7 @@ use crate::batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet};
 use crate::error::{Fault, StoreError};
 use crate::rows::{Cursor, MailboxRef, Page};
 use crate::source::SourceStore;
+use crate::store::Entered;
 use crate::write::batch::PreparedBatch;
 use crate::write::{self, Context, labels, settle, settle_grants};
 use crate::{codec, lease, read};
@@ -31,6 +33,25 @@ struct Inner {
     begun: Begun,
     started: Timestamp,
     token: String,
+    /// A batch could not be stored: nothing that comes after it may be.
+    broken: Arc<AtomicBool>,
+}
+
+/// A batch that is on its way into the store.
+#[must_use = "what became of it is not known before it is awaited"]
+pub struct Submitted(Entered<BatchOutcome>);
+
+impl Submitted {
+    /// Waits until the batch is durable, or has failed.
+    pub async fn stored(self) -> Result<BatchOutcome, StoreError> {
+        self.0.done().await
+    }
+}
+
+impl fmt::Debug for Submitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Submitted")
+    }
 }
 
 impl fmt::Debug for RunHandle {
@@ -74,7 +95,7 @@ impl RunHandle {
             })
             .await?;
         let started = Timestamp::from_millisecond(begun.started).unwrap_or_default();
-        Ok(Self { inner: Arc::new(Inner { source, begun, started, token }) })
+        Ok(Self { inner: Arc::new(Inner { source, begun, started, token, broken: Arc::default() }) })
     }
 
     /// Id of the run.
@@ -100,21 +121,27 @@ impl RunHandle {
 
     /// Stores a batch: rows and checkpoint in one transaction.
     pub async fn write(&self, batch: Batch) -> Result<BatchOutcome, StoreError> {
+        self.submit(batch).await?.stored().await
+    }
+
+    /// Hands a batch over to be stored after those submitted before it. Where one cannot be stored,
+    /// neither is any later one of this run: no checkpoint ever skips what is missing.
+    pub async fn submit(&self, batch: Batch) -> Result<Submitted, StoreError> {
         let path = self.inner.source.store().path().to_owned();
         // Hashing and rendering need no store, and so not its one writer either.
         let prepared = tokio::task::spawn_blocking(move || PreparedBatch::new(batch))
             .await
             .map_err(|_| StoreError::Closed)?
             .map_err(|fault| StoreError::from_fault(&path, fault))?;
-        let inner = Arc::clone(&self.inner);
-        self.inner
-            .source
-            .store()
-            .enter(move |connection, now| {
-                let context = inner.context(connection, now)?;
-                prepared.put(connection, &context)
-            })
-            .await
+        // Only the work may hold on to the run: it is let go before anybody hears of its end.
+        let (inner, broken) = (Arc::clone(&self.inner), Arc::clone(&self.inner.broken));
+        let work = move |connection: &Connection, now| {
+            inner.refuse_if_broken()?;
+            let context = inner.context(connection, now)?;
+            prepared.put(connection, &context)
+        };
+        let failed = move || broken.store(true, Ordering::Release);
+        Ok(Submitted(self.inner.source.store().enter(work, failed).await?))
     }
 
     /// Forgets a stream's checkpoint, so that it begins again; what it saw stays seen.
@@ -197,6 +224,7 @@ impl RunHandle {
         let inner = Arc::clone(&self.inner);
         let record = self
             .change(move |connection, context| {
+                inner.refuse_if_broken()?;
                 let plan = settle::Plan { covered: &finish.covered, delete_unseen: finish.delete_unseen };
                 settle::settle(connection, context, &plan)?;
                 settle_grants::forget_unused_trustees(connection, context.source)?;
@@ -255,6 +283,13 @@ impl RunHandle {
 }
 
 impl Inner {
+    fn refuse_if_broken(&self) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::Acquire) {
+            return Err(StoreError::RunBroken { source_name: self.source.name().to_owned() });
+        }
+        Ok(())
+    }
+
     /// What a change needs to know; refuses if this process does not hold the run any more.
     fn context(&self, connection: &Connection, now: i64) -> Result<Context, Fault> {
         let source = self.source.number();

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::candidates::{Candidate, CandidateKind, MatchedBy};
-pub use self::handle::RunHandle;
+pub use self::handle::{RunHandle, Submitted};
 use crate::batch::{BatchOutcome, Coverage};
 
 /// Who runs it.

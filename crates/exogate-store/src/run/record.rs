@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Holder, RunRecord};
+use super::{Holder, RunRecord, StreamResult};
 use crate::batch::BatchOutcome;
 use crate::error::Fault;
 use crate::{codec, lease};
@@ -44,6 +44,11 @@ pub(crate) fn one(
 fn record(connection: &Connection, row: &Row<'_>, now: i64) -> Result<RunRecord, Fault> {
     let id: String = row.get(1)?;
     let count = |column| -> Result<u64, Fault> { Ok(row.get::<_, i64>(column)?.unsigned_abs()) };
+    let mut streams: Vec<StreamResult> =
+        codec::from_json("the streams of a run", &row.get::<_, String>(15)?)?;
+    if streams.is_empty() {
+        streams = so_far(connection, row.get(0)?)?;
+    }
     Ok(RunRecord {
         id: id.parse().map_err(|error: uuid::Error| Fault::unreadable("the id of a run", error))?,
         scope: row.get(2)?,
@@ -56,7 +61,24 @@ fn record(connection: &Connection, row: &Row<'_>, now: i64) -> Result<RunRecord,
         outcome: BatchOutcome { created: count(10)?, changed: count(11)?, unchanged: count(12)? },
         deleted: count(13)?,
         changes: count(14)?,
-        streams: codec::from_json("the streams of a run", &row.get::<_, String>(15)?)?,
+        streams,
         notes: codec::from_json("the notes of a run", &row.get::<_, String>(16)?)?,
     })
+}
+
+/// How far the streams of a run have come that is not at its end, by their checkpoints.
+fn so_far(connection: &Connection, run: i64) -> Result<Vec<StreamResult>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT stream, done, pages, objects FROM checkpoints WHERE run = ?1 ORDER BY stream",
+    )?;
+    let streams = statement.query_map([run], |row| {
+        Ok(StreamResult {
+            stream: row.get(0)?,
+            complete: row.get(1)?,
+            pages: row.get::<_, i64>(2)?.unsigned_abs(),
+            objects: row.get::<_, i64>(3)?.unsigned_abs(),
+            error: None,
+        })
+    })?;
+    Ok(streams.collect::<Result<_, _>>()?)
 }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::object::{Object, Prepared};
 use super::{Context, grants, memberships, objects};
 use crate::batch::{Batch, BatchOutcome, Checkpoint, GrantRow, GrantSet};
+use crate::codec;
 use crate::error::Fault;
 use crate::rows::MembershipRow;
 use crate::run::RunState;
@@ -77,8 +78,8 @@ fn set_checkpoint(
 ) -> Result<(), Fault> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO checkpoints (run, stream, done, cursor, pages, objects)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT OR REPLACE INTO checkpoints (run, stream, done, cursor, pages, objects, notes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute((
             run,
@@ -87,6 +88,7 @@ fn set_checkpoint(
             &checkpoint.cursor,
             checkpoint.pages as i64,
             checkpoint.objects as i64,
+            codec::to_json("the notes of a stream", &checkpoint.notes)?,
         ))?;
     Ok(())
 }
@@ -97,19 +99,18 @@ pub(crate) fn checkpoint(
     run: i64,
     stream: &str,
 ) -> Result<Option<Checkpoint>, Fault> {
-    Ok(connection
-        .prepare_cached(
-            "SELECT done, cursor, pages, objects FROM checkpoints WHERE run = ?1 AND stream = ?2",
-        )?
-        .query_row((run, stream), |row| {
-            Ok(Checkpoint {
-                done: row.get(0)?,
-                cursor: row.get(1)?,
-                pages: row.get::<_, i64>(2)?.unsigned_abs(),
-                objects: row.get::<_, i64>(3)?.unsigned_abs(),
-            })
-        })
-        .optional()?)
+    let mut statement = connection.prepare_cached(
+        "SELECT done, cursor, pages, objects, notes FROM checkpoints WHERE run = ?1 AND stream = ?2",
+    )?;
+    let mut rows = statement.query((run, stream))?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(Checkpoint {
+        done: row.get(0)?,
+        cursor: row.get(1)?,
+        pages: row.get::<_, i64>(2)?.unsigned_abs(),
+        objects: row.get::<_, i64>(3)?.unsigned_abs(),
+        notes: codec::from_json("the notes of a stream", &row.get::<_, String>(4)?)?,
+    }))
 }
 
 /// The cursor that a stream ended with in the newest completed run that read it.

@@ -82,10 +82,7 @@ pub fn from_provision(error: ProvisionError) -> Failure {
 
 /// Who asks, for the journal.
 pub fn requester(app: &App, plan: &Plan) -> String {
-    plan.requested_by.clone().unwrap_or_else(|| {
-        let user = app.environment.variable("USER").or_else(|| app.environment.variable("LOGNAME"));
-        format!("{}@{}", user.unwrap_or("unknown"), app.environment.host)
-    })
+    plan.requested_by.clone().unwrap_or_else(|| format!("{}@{}", app.environment.user, app.environment.host))
 }
 
 /// Compiles a plan and does with it what the options say; `ask`: only after a yes.

@@ -84,7 +84,9 @@ async fn show(served: &Simulated, app: &App) -> Result<(), Failure> {
     let store = store.source(&source.name).await.map_err(connect::from_store)?;
     let wanted = Wanted { scope: Scope::All, fresh: true, allow_deletions: true };
     let told = aggregate::read(&wanted, source, &reached, &store, app).await?;
-    app.console.print(&told.text())?;
+    if told.is_worth_telling() {
+        app.console.print(&told.text())?;
+    }
     told.ending()?;
 
     heading(&format!("$ exogate what {EXAMPLE_USER}"))?;

@@ -26,6 +26,7 @@ fn sound(text: &str) -> Config {
 
 fn environment() -> Environment {
     Environment {
+        user: "kim".into(),
         variables: HashMap::new(),
         directory: "/".into(),
         temporary: "/tmp".into(),

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 /// A place for rows.
 pub trait Sink: Write {
@@ -52,7 +52,9 @@ impl Sink for Standard {
 
 /// A file that appears under its name only when it is complete, readable by its owner alone.
 pub struct AtomicFile {
-    to: BufWriter<NamedTempFile>,
+    to: BufWriter<File>,
+    /// Apart from the file, because together they put this name, which says nothing to anybody, into errors.
+    temporary: TempPath,
     path: PathBuf,
 }
 
@@ -68,15 +70,16 @@ impl AtomicFile {
         prefix.push(name);
         prefix.push(".");
         // tempfile creates with mode 0600, which the final file keeps.
-        let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
-        Ok(Self { to: BufWriter::with_capacity(64 * 1024, file), path: path.to_owned() })
+        let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder);
+        let (file, temporary) = file.map_err(|error| io::Error::from(error.kind()))?.into_parts();
+        Ok(Self { to: BufWriter::with_capacity(64 * 1024, file), temporary, path: path.to_owned() })
     }
 
     /// Makes it durable and gives it its name, replacing what was there.
     pub fn commit(self) -> io::Result<()> {
         let file = self.to.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path).map_err(|error| error.error)?;
+        file.sync_all()?;
+        self.temporary.persist(&self.path).map_err(|error| error.error)?;
         sync_folder(&self.path);
         Ok(())
     }
@@ -84,8 +87,8 @@ impl AtomicFile {
     /// As [`Self::commit`], but refuses to replace a file.
     pub fn commit_new(self) -> io::Result<()> {
         let file = self.to.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.as_file().sync_all()?;
-        file.persist_noclobber(&self.path).map_err(|error| error.error)?;
+        file.sync_all()?;
+        self.temporary.persist_noclobber(&self.path).map_err(|error| error.error)?;
         sync_folder(&self.path);
         Ok(())
     }

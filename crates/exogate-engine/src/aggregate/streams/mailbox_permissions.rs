@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use exogate_microsoft::ErrorKind;
 use exogate_microsoft::exchange::{Cmdlet, ExchangeClient};
-use exogate_store::{Batch, Facet, MailboxRef};
+use exogate_store::{Facet, MailboxRef};
 
 use super::super::error::StreamError;
 use super::super::progress::StreamState;
@@ -69,14 +69,13 @@ pub(super) async fn read(work: &Work, links: &mut Links) -> Result<(), StreamErr
             "the role does not include -IncludeUnresolvedPermissions: rights of deleted accounts may be hidden",
         );
     }
-    let mut position = asking.end()?;
+    let mut position = asking.end().await?;
     if !listed {
         return Err(StreamError::NoMailboxes);
     }
     position.done = true;
     work.progress().set_total(position.objects);
-    let stream = work.stream().to_owned();
-    work.run.write(Batch { stream, checkpoint: Some(position), ..Batch::default() }).await?;
+    work.reach(position).await?;
     Ok(())
 }
 

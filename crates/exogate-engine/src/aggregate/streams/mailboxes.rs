@@ -53,7 +53,7 @@ impl Listing for Mailboxes<'_> {
         Ok(batch.mailboxes.len() as u64)
     }
 
-    fn stored(&mut self) {
+    fn submitted(&mut self) {
         self.work.progress.stream(StreamKind::MailboxPermissions).expect(self.governed.len() as u64);
         for mailbox in self.governed.drain(..) {
             // Those that do not fit are found again in the store.

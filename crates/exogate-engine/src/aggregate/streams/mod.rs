@@ -79,6 +79,7 @@ impl Links {
 
 /// Reads one stream to its end.
 pub(super) async fn read(work: &Work, mut links: Links) -> Result<(), StreamError> {
+    work.recall().await?;
     match work.kind {
         StreamKind::Users => users::read(work).await,
         StreamKind::Groups => groups::read(work).await,

@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 use tokio::task::{JoinError, JoinSet};
 
 use super::super::error::StreamError;
-use super::super::work::Work;
+use super::super::work::{UnderWay, Work};
 use crate::read::grants::Fact;
 
 /// Asks one mailbox.
@@ -47,6 +47,7 @@ pub(super) struct Asking<'a> {
     hasher: RandomState,
     under_way: JoinSet<Answered>,
     position: Checkpoint,
+    storing: UnderWay,
     gone: u64,
     failures: Vec<(String, StreamError)>,
 }
@@ -63,6 +64,7 @@ impl<'a> Asking<'a> {
             hasher: RandomState::new(),
             under_way: JoinSet::new(),
             position,
+            storing: UnderWay::default(),
             gone: 0,
             failures: Vec::new(),
         }
@@ -122,13 +124,15 @@ impl<'a> Asking<'a> {
             }
         }
         batch.checkpoint = Some(self.position.clone());
-        self.work.run.write(batch).await?;
+        let submitted = self.work.submit(batch, Vec::new()).await?;
+        self.storing.add(submitted).await?;
         self.work.progress().set(self.position.pages, self.position.objects);
         Ok(())
     }
 
     /// What became of it all.
-    pub fn end(self) -> Result<Checkpoint, StreamError> {
+    pub async fn end(mut self) -> Result<Checkpoint, StreamError> {
+        self.storing.settle().await?;
         if self.gone > 0 {
             self.work.note(format!("{} mailboxes were removed while they were read", self.gone));
         }

@@ -67,11 +67,10 @@ pub(super) async fn read(work: &Work, links: &mut Links) -> Result<(), StreamErr
             let answers = asking.answers().await?;
             asking.store(answers).await?;
         }
-        position = asking.end()?;
+        position = asking.end().await?;
     }
     position.done = true;
-    let stream = work.stream().to_owned();
-    work.run.write(Batch { stream, checkpoint: Some(position), ..Batch::default() }).await?;
+    work.reach(position).await?;
     Ok(())
 }
 
@@ -95,8 +94,7 @@ async fn singly(work: &Work, why: &str) -> Result<(), StreamError> {
     work.run.restart_stream(work.stream()).await?;
     let checkpoint =
         exogate_store::Checkpoint { cursor: Some(SINGLY.to_owned()), ..exogate_store::Checkpoint::default() };
-    let stream = work.stream().to_owned();
-    work.run.write(Batch { stream, checkpoint: Some(checkpoint), ..Batch::default() }).await?;
+    work.reach(checkpoint).await?;
     Ok(())
 }
 

@@ -107,7 +107,7 @@ pub fn run(args: &Args, app: &App) -> Outcome {
         let summary_only = args.what == What::All && format == Format::Table;
         if summary_only && told.is_complete() {
             app.console.print(&told.text())?;
-        } else {
+        } else if told.is_worth_telling() {
             app.console.note(&told.text());
         }
         told.ending()?;
@@ -194,10 +194,12 @@ fn from_engine(error: AggregateError) -> Failure {
 }
 
 fn holder(environment: &Environment) -> Holder {
-    let who =
-        ["USER", "LOGNAME"].into_iter().find_map(|name| environment.variable(name)).unwrap_or("unknown");
-    Holder { who: who.to_owned(), host: environment.host.clone(), pid: environment.process }
+    Holder { who: environment.user.clone(), host: environment.host.clone(), pid: environment.process }
 }
+
+/// What taking a run up again means.
+const GOING_ON: &str =
+    "what is complete is not read again for six hours after the run began; --fresh reads everything";
 
 /// The failure that a run is which did not complete, if it did not.
 fn ending(summary: &RunSummary) -> Result<(), Failure> {
@@ -215,7 +217,7 @@ fn ending(summary: &RunSummary) -> Result<(), Failure> {
         Ending::Completed => Ok(()),
         Ending::Stopped => {
             Err(Failure::message(Exit::Interrupted, "stopped before its end; what was read is kept")
-                .hint(format!("go on with: {command}")))
+                .hint(format!("go on with: {command} ({GOING_ON})")))
         }
         Ending::Refused { losses } => {
             let lost: Vec<String> = losses.iter().map(summary::loss).collect();
@@ -240,7 +242,8 @@ fn ending(summary: &RunSummary) -> Result<(), Failure> {
             } else {
                 Failure::message(exit.unwrap_or(Exit::Failed), format!("nothing could be read: {text}"))
             };
-            Err(failure.hint(remedy).hint(format!("then go on with: {command}")))
+            let again = format!("then go on with: {command}");
+            Err(failure.hint(remedy).hint(if partly { format!("{again} ({GOING_ON})") } else { again }))
         }
     }
 }

@@ -7,7 +7,7 @@ use exogate_engine::aggregate::{Outcome, RunSummary};
 use exogate_store::{Coverage, Forecast};
 use jiff::SignedDuration;
 
-use crate::commands::seconds;
+use crate::commands::{instant, seconds};
 use crate::failure::Failure;
 
 /// A run with what is told about it.
@@ -37,6 +37,11 @@ impl Told {
         self.summary.outcome == Outcome::Completed
     }
 
+    /// Whether anything was read that a summary could tell of. Otherwise the failure says it all.
+    pub fn is_worth_telling(&self) -> bool {
+        self.summary.outcome != Outcome::Failed
+    }
+
     /// The failure to end with, unless it is complete.
     pub fn ending(&self) -> Result<(), Failure> {
         super::ending(&self.summary)
@@ -51,7 +56,11 @@ impl Told {
             Outcome::Refused { .. } | Outcome::Incomplete => "Incomplete: aggregated",
             Outcome::Failed => "Failed to aggregate",
         };
-        let resumed = if summary.resumed { ", going on with an interrupted run" } else { "" };
+        let resumed = if summary.resumed {
+            format!(", going on with the run that began at {}", instant(summary.record.started))
+        } else {
+            String::new()
+        };
         let mut text =
             format!("{verb} {} of {} in {}{resumed}\n", summary.scope, self.source, seconds(self.took));
         for stream in &summary.streams {
