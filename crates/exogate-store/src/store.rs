@@ -136,10 +136,17 @@ impl Store {
         outcome.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Has the writer write something that may share a transaction with what others write. What
-    /// comes of it is awaited apart; `failed` hears of a failure before anything that was entered
-    /// later is written.
+    /// Has the writer write something that may share a transaction with what others write.
     pub(crate) async fn enter<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection, i64) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.submit(work, || {}).await?.done().await
+    }
+
+    /// As [`Self::enter`], but what comes of it is awaited apart; `failed` hears of a failure before
+    /// anything that was handed over later is written.
+    pub(crate) async fn submit<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection, i64) -> Result<T, Fault> + Send + 'static,
         failed: impl FnOnce() + Send + 'static,
@@ -147,7 +154,7 @@ impl Store {
         let permit = Arc::clone(&self.inner.waiting).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let (keep, kept) = mpsc::channel();
         let (answer, outcome) = oneshot::channel();
-        self.submit(Job::Entry(Entry {
+        self.queue(Job::Entry(Entry {
             work: Box::new(move |connection, now| {
                 // The value waits for the commit on its own way; nobody listening is fine.
                 let _ = keep.send(work(connection, now)?);
@@ -166,10 +173,10 @@ impl Store {
 
     /// Has the writer do something when it comes to it.
     pub(crate) fn send(&self, work: impl FnOnce(&mut Writer) + Send + 'static) -> Result<(), StoreError> {
-        self.submit(Job::Alone(Box::new(work)))
+        self.queue(Job::Alone(Box::new(work)))
     }
 
-    fn submit(&self, job: Job) -> Result<(), StoreError> {
+    fn queue(&self, job: Job) -> Result<(), StoreError> {
         self.inner.jobs.send(job).map_err(|_| StoreError::Closed)
     }
 

@@ -141,7 +141,7 @@ impl RunHandle {
             prepared.put(connection, &context)
         };
         let failed = move || broken.store(true, Ordering::Release);
-        Ok(Submitted(self.inner.source.store().enter(work, failed).await?))
+        Ok(Submitted(self.inner.source.store().submit(work, failed).await?))
     }
 
     /// Forgets a stream's checkpoint, so that it begins again; what it saw stays seen.
