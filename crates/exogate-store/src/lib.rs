@@ -31,7 +31,7 @@ pub use read::query::{
     Column, Comparison, Dated, Key, Moment, Order, OrderBy, Selected, Selection, Test, Window,
 };
 pub use rows::{
-    AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found,
+    AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, FeedPosition, Found,
     GroupExchangeRow, GroupFilter, GroupRecord, GroupRef, GroupRow, HeldGrant, LabelMatch, MailboxFilter,
     MailboxRecord, MailboxRef, MailboxRow, MembershipRow, ObjectName, Page, StoredGrant, UserRow,
 };

@@ -360,3 +360,16 @@ pub struct ChangeRecord {
     /// When it was learnt.
     pub at: Timestamp,
 }
+
+/// Where the feed of changes stands, for those who follow it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedPosition {
+    /// The last change; zero where there is none.
+    pub head: i64,
+    /// The last complete run; zero where there is none.
+    pub run: i64,
+    /// Differs whenever objects may have changed without a word in the feed.
+    pub shape: String,
+    /// Whether the feed tells of accounts that go.
+    pub complete: bool,
+}

@@ -13,9 +13,9 @@ use uuid::Uuid;
 use crate::error::{Fault, StoreError};
 use crate::read::groups::End;
 use crate::read::query::{self, Dated, Key, Selection, Window};
-use crate::read::{accounts, feed, grants, groups, mailboxes, names, search};
+use crate::read::{accounts, by_id, feed, grants, groups, mailboxes, names, position, search};
 use crate::rows::{
-    AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, Found, GroupFilter,
+    AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, FeedPosition, Found, GroupFilter,
     GroupRecord, GroupRef, LabelMatch, MailboxFilter, MailboxRecord, MailboxRef, MembershipRow, ObjectName,
     Page, StoredGrant,
 };
@@ -283,6 +283,27 @@ impl SourceStore {
     pub async fn last_cursor(&self, stream: &str) -> Result<Option<String>, StoreError> {
         let stream = stream.to_owned();
         self.read(move |connection, source| last_cursor(connection, source, &stream)).await
+    }
+
+    /// Accounts by their ids alone; those that are not there are left out.
+    pub async fn accounts_by_id(&self, ids: Vec<String>) -> Result<Vec<AccountRecord>, StoreError> {
+        self.read(move |connection, source| by_id::accounts(connection, source, &ids)).await
+    }
+
+    /// One group by its id alone.
+    pub async fn group_by_id(&self, id: &str) -> Result<Option<GroupRecord>, StoreError> {
+        let id = id.to_owned();
+        self.read(move |connection, source| by_id::group(connection, source, &id)).await
+    }
+
+    /// Where the feed of changes stands.
+    pub async fn feed_position(&self) -> Result<FeedPosition, StoreError> {
+        self.read(position::position).await
+    }
+
+    /// The labels that came or went with runs after this one, those that went first.
+    pub async fn relabelled(&self, run: i64) -> Result<Vec<LabelMatch>, StoreError> {
+        self.read(move |connection, source| position::relabelled(connection, source, run)).await
     }
 
     /// The feed of changes after a sequence number, oldest first.

@@ -1,12 +1,14 @@
 //! Reading the state: what a caller gets to see of it, in stable order.
 
 pub(crate) mod accounts;
+pub(crate) mod by_id;
 pub(crate) mod feed;
 pub(crate) mod grants;
 pub(crate) mod groups;
 pub(crate) mod load;
 pub(crate) mod mailboxes;
 pub(crate) mod names;
+pub(crate) mod position;
 pub(crate) mod query;
 pub(crate) mod search;
 
