@@ -55,10 +55,12 @@ impl SourceContext {
     /// A text that differs whenever a run would read other things: an interrupted run is taken up
     /// again only under the same one.
     pub fn fingerprint(&self) -> String {
-        // The guard decides how a run ends, and the bypass how groups are changed; not what is read.
+        // The guard decides how a run ends, and the others what may be changed; not what is read.
         let options = SourceOptions {
             deletion_guard_percent: 0,
             bypass_security_group_manager_check: true,
+            manage_users: false,
+            delete_users: false,
             ..self.options.clone()
         };
         let text = format!("{options:?}\n{:?}\n{:?}", self.account_schema, self.group_schema);

@@ -41,6 +41,8 @@ pub enum TargetKind {
     Mailbox,
     /// A group of this kind.
     Group(GroupKind),
+    /// A user of Entra.
+    User,
 }
 
 /// The object that an operation changes.
@@ -129,6 +131,23 @@ pub struct GroupDefinition {
     pub edits: Vec<Edit>,
 }
 
+/// A user to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserDefinition {
+    /// Its principal name.
+    pub name: String,
+    /// Its display name.
+    pub display_name: String,
+    /// Its mail nickname.
+    pub nickname: String,
+    /// Whether it may sign in.
+    pub enabled: bool,
+    /// Further attributes it is made with.
+    #[serde(default)]
+    pub edits: Vec<Edit>,
+}
+
 /// What one operation does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -203,6 +222,15 @@ pub enum Action {
         /// Who.
         who: Party,
     },
+    /// Make a user.
+    CreateUser {
+        /// What it is to be.
+        definition: UserDefinition,
+    },
+    /// Delete the user.
+    DeleteUser,
+    /// Give the user another password, which is not on record.
+    SetPassword,
 }
 
 /// What a fresh reading showed of that which an action changes.
@@ -235,6 +263,15 @@ pub enum Image {
         /// What it is, where it is about to be deleted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         definition: Option<GroupDefinition>,
+    },
+    /// The user itself.
+    User {
+        /// Its id, if it is there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// When its password was last changed, where that is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_changed: Option<String>,
     },
 }
 

@@ -22,12 +22,20 @@ pub struct Plan {
     /// Changes to groups, and groups to be made or deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupRequest>,
+    /// Users to be made or deleted, and passwords to be set, where the source manages users.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<UserRequest>,
 }
 
 impl Plan {
+    /// Whether another plan asks for the very same, whoever asks and under whatever key.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        (&self.accounts, &self.groups, &self.users) == (&other.accounts, &other.groups, &other.users)
+    }
+
     /// Whether it asks for nothing.
     pub fn is_empty(&self) -> bool {
-        self.accounts.is_empty() && self.groups.is_empty()
+        self.accounts.is_empty() && self.groups.is_empty() && self.users.is_empty()
     }
 }
 
@@ -56,6 +64,32 @@ pub struct GroupRequest {
     /// What is to become of its attributes, `members`, `owners` and `sharedMailbox` included.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<AttributeOperation>,
+}
+
+/// What is to become of a user itself. Attributes of one that is there are changed by account requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRequest {
+    /// Object id or user principal name; for a user to be made, its principal name.
+    pub user: String,
+    /// What is to become of the user.
+    pub operation: UserOperation,
+    /// The attributes of a user to be made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<AttributeOperation>,
+}
+
+/// What is to become of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UserOperation {
+    /// Make it.
+    Create,
+    /// Delete it.
+    Delete,
+    /// Give it another password. The password never stands in a plan: whoever hands the plan in hands
+    /// it in beside.
+    SetPassword,
 }
 
 /// What is to become of a group.

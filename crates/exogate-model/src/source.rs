@@ -25,6 +25,10 @@ pub struct SourceOptions {
     /// Send `BypassSecurityGroupManagerCheck` where a cmdlet knows it, since an application can own
     /// no group (the reference's `enableByPassSecurityManagerCheck`). Has no effect when a user signs in.
     pub bypass_security_group_manager_check: bool,
+    /// Make users in Entra, change their attributes, block them and set their passwords.
+    pub manage_users: bool,
+    /// Delete users in Entra; with `manage_users` only.
+    pub delete_users: bool,
 }
 
 impl Default for SourceOptions {
@@ -37,6 +41,8 @@ impl Default for SourceOptions {
             entitlement_mailboxes: vec![MailboxSelection::Shared],
             deletion_guard_percent: 10,
             bypass_security_group_manager_check: true,
+            manage_users: false,
+            delete_users: false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use exogate_engine::provision::{
-    Observer, PlanError, PlanResult, ProvisionError, Rules, Silent, Snapshot, Submission, compile,
+    Observer, PlanError, PlanResult, ProvisionError, Rules, Secrets, Silent, Snapshot, Submission, compile,
 };
 use exogate_model::operation::Operation;
 use exogate_model::plan::Plan;
@@ -62,6 +62,19 @@ impl Source {
         cancel: CancellationToken,
     ) -> Result<PlanResult, ChangeError> {
         self.change_observed(plan, by, reviewed, Arc::new(Silent), cancel).await
+    }
+
+    /// Carries out a plan that needs passwords, which no plan holds.
+    pub async fn change_with(
+        &self,
+        plan: Plan,
+        secrets: Secrets,
+        by: &str,
+        cancel: CancellationToken,
+    ) -> Result<PlanResult, ChangeError> {
+        let operations = self.compile(&plan).await?;
+        let submission = Submission { plan, by: by.to_owned(), operations, undoes: None };
+        Ok(self.provisioner.apply_with(submission, secrets, Arc::new(Silent), cancel).await?)
     }
 
     /// The same, watched.

@@ -3,7 +3,9 @@
 use exogate_microsoft::exchange::{Cmdlet, Parameter};
 use exogate_microsoft::graph::MemberRole;
 use exogate_model::group::{GroupKind, MembershipRole};
-use exogate_model::operation::{Action, Edit, GroupDefinition, Party, Target, TargetKind, ValueChange};
+use exogate_model::operation::{
+    Action, Edit, GroupDefinition, Party, Target, TargetKind, UserDefinition, ValueChange,
+};
 use exogate_model::right::Right;
 use exogate_model::value::AttributeValue;
 use serde_json::{Map, Value, json};
@@ -15,6 +17,14 @@ pub enum Call {
     Exchange(Cmdlet),
     /// A group made by Graph.
     CreateGroup(Value),
+    /// A user made by Graph, but for the password.
+    CreateUser(Value),
+    /// Properties of a user.
+    UpdateUser(String, Value),
+    /// A user deleted by Graph.
+    DeleteUser(String),
+    /// The password of a user.
+    SetPassword(String),
     /// Properties of a group.
     UpdateGroup(String, Value),
     /// A group deleted by Graph.
@@ -94,6 +104,12 @@ pub fn call(target: &Target, action: &Action, bypass: bool) -> Call {
         Action::SetAttributes { cmdlet: Some(name), edits } => {
             edits.iter().fold(on(name), |cmdlet, edit| cmdlet.with(&edit.parameter, parameter(edit)))
         }
+        Action::SetAttributes { cmdlet: None, edits } if target.kind == TargetKind::User => {
+            return Call::UpdateUser(id.to_owned(), properties(edits));
+        }
+        Action::CreateUser { definition } => return Call::CreateUser(new_user(definition)),
+        Action::DeleteUser => return Call::DeleteUser(id.to_owned()),
+        Action::SetPassword => return Call::SetPassword(id.to_owned()),
         Action::SetAttributes { cmdlet: None, edits } => {
             return Call::UpdateGroup(id.to_owned(), properties(edits));
         }
@@ -207,6 +223,19 @@ fn new_group(definition: &GroupDefinition) -> Value {
     body
 }
 
+fn new_user(definition: &UserDefinition) -> Value {
+    let mut body = json!({
+        "accountEnabled": definition.enabled,
+        "displayName": definition.display_name,
+        "mailNickname": definition.nickname,
+        "userPrincipalName": definition.name,
+    });
+    if let (Some(object), Value::Object(more)) = (body.as_object_mut(), properties(&definition.edits)) {
+        object.extend(more);
+    }
+    body
+}
+
 impl Call {
     /// What is sent, as an administrator would write it.
     pub fn shown(&self) -> String {
@@ -216,6 +245,10 @@ impl Call {
         };
         match self {
             Self::Exchange(cmdlet) => cmdlet.powershell(),
+            Self::CreateUser(body) => format!("POST /users {body}"),
+            Self::UpdateUser(id, body) => format!("PATCH /users/{id} {body}"),
+            Self::DeleteUser(id) => format!("DELETE /users/{id}"),
+            Self::SetPassword(id) => format!("PATCH /users/{id} {{passwordProfile}}"),
             Self::CreateGroup(body) => format!("POST /groups {body}"),
             Self::UpdateGroup(id, body) => format!("PATCH /groups/{id} {body}"),
             Self::DeleteGroup(id) => format!("DELETE /groups/{id}"),

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::call::call;
 use super::effect::{is_so, narrowed, took_effect};
 use super::observe::{Seen, check_target, exchange, observe};
-use super::parties::Parties;
-use super::provisioner::{Inner, Observer, Step};
+use super::provisioner::{Inner, Observer, Step, With};
+use super::secrets::Secrets;
 use super::send::{Sent, failure, send};
 use super::state;
 
@@ -46,6 +46,7 @@ enum Answered {
 struct Chain<'a> {
     inner: &'a Inner,
     plan: &'a str,
+    secrets: &'a Secrets,
     observer: &'a dyn Observer,
 }
 
@@ -54,11 +55,11 @@ pub(super) async fn run(
     inner: &Inner,
     plan: &str,
     operations: Vec<Operation>,
-    parties: &Parties,
+    with: &With,
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Result<(), StoreError> {
-    let chain = Chain { inner, plan, observer };
+    let chain = Chain { inner, plan, secrets: &with.secrets, observer };
     let mut seen = Seen::default();
     let mut made: Option<String> = None;
     let mut checked = false;
@@ -73,7 +74,7 @@ pub(super) async fn run(
             chain.finish(&operation, never_sent(), None).await?;
             continue;
         }
-        let creates = matches!(operation.action, Action::CreateGroup { .. });
+        let creates = creates(&operation.action);
         let mut target = operation.target.clone();
         if let (true, Some(id)) = (target.id.is_empty(), &made) {
             target.id.clone_from(id);
@@ -81,7 +82,7 @@ pub(super) async fn run(
         if !creates && !checked {
             match chain.check(&target, made.is_some()).await {
                 Ok(fresh) => (seen, checked) = (fresh, true),
-                Err(error) if error.is_not_found() && operation.action == Action::DeleteGroup => {
+                Err(error) if error.is_not_found() && deletes(&operation.action) => {
                     chain.finish(&operation, Outcome::AlreadySo, None).await?;
                     chain
                         .store(&operation, &target, &operation.action, &Outcome::AlreadySo, None, &seen)
@@ -96,7 +97,7 @@ pub(super) async fn run(
                 }
             }
         }
-        let (action, gone) = parties.in_action(&operation.action);
+        let (action, gone) = with.parties.in_action(&operation.action);
         let again = waiting.iter().any(|earlier| replaces(&action, &earlier.action));
         let about = About { gone, again, new: made.is_some() };
         match chain.one(&operation, &target, action, about, &mut seen).await? {
@@ -137,7 +138,8 @@ pub(super) async fn forget(
     operation: &Operation,
     observer: &dyn Observer,
 ) -> Result<(), StoreError> {
-    Chain { inner, plan, observer }.finish(operation, never_sent(), None).await
+    let secrets = &Secrets::default();
+    Chain { inner, plan, secrets, observer }.finish(operation, never_sent(), None).await
 }
 
 /// Settles begun operations on one object by reading.
@@ -147,7 +149,8 @@ pub(super) async fn recover(
     begun: Vec<Begun>,
     observer: &dyn Observer,
 ) -> Result<(), StoreError> {
-    let chain = Chain { inner, plan, observer };
+    let secrets = &Secrets::default();
+    let chain = Chain { inner, plan, secrets, observer };
     let mut waiting = Vec::new();
     for one in begun {
         let answered = match one.said.as_deref() {
@@ -163,7 +166,7 @@ pub(super) async fn recover(
             answered,
             made: None,
         };
-        if matches!(sent.action, Action::CreateGroup { .. }) {
+        if creates(&sent.action) {
             sent.made = chain.made(&sent).await;
         }
         waiting.push(sent);
@@ -198,11 +201,21 @@ fn never_sent() -> Outcome {
 
 fn depends(operation: &Operation) -> Outcome {
     Outcome::Failed {
-        why: format!("operation {}, which makes the group, did not succeed", operation.number),
+        why: format!("operation {}, which makes it, did not succeed", operation.number),
         fault: Fault::Request,
         retry: true,
         remedy: "See to that one first, then apply the plan again.".to_owned(),
     }
+}
+
+/// Whether an action makes an object.
+fn creates(action: &Action) -> bool {
+    matches!(action, Action::CreateGroup { .. } | Action::CreateUser { .. })
+}
+
+/// Whether an action deletes an object.
+fn deletes(action: &Action) -> bool {
+    matches!(action, Action::DeleteGroup | Action::DeleteUser)
 }
 
 /// Whether a later action gives again what an earlier one of the same plan takes.
@@ -260,6 +273,15 @@ impl Chain<'_> {
             };
             return self.end(operation, outcome).await;
         }
+        if let (Action::CreateUser { definition }, Image::User { id: Some(id), .. }) = (&action, &before) {
+            let outcome = Outcome::Failed {
+                why: format!("a user {} exists already ({id})", definition.name),
+                fault: Fault::Request,
+                retry: false,
+                remedy: "Choose another name, or change the user that is there.".to_owned(),
+            };
+            return self.end(operation, outcome).await;
+        }
         if is_so(&action, &before) && !again {
             self.finish(operation, Outcome::AlreadySo, None).await?;
             self.store(operation, target, &action, &Outcome::AlreadySo, None, seen).await?;
@@ -275,7 +297,8 @@ impl Chain<'_> {
             let begun = Entry::Begun { attempt, target: target.id.clone(), before: before.clone() };
             self.inner.note(self.plan, number, begun).await?;
             self.observer.reached(Step::Begun(number)).await;
-            let sent = send(&self.inner.tenant, target, &asked, &call).await;
+            let password = self.secrets.of(operation);
+            let sent = send(&self.inner.tenant, target, &asked, &call, password).await;
             self.observer.reached(Step::Sent(number)).await;
             self.inner.note(self.plan, number, Entry::Answered { said: sent.said() }).await?;
             self.observer.reached(Step::Answered(number)).await;
@@ -288,7 +311,7 @@ impl Chain<'_> {
                 Sent::Unclear(error) => {
                     // Never sent again on a guess: only a reading that shows no effect allows it, and
                     // only where doing it twice is doing it once.
-                    let twice_is_once = !matches!(action, Action::CreateGroup { .. });
+                    let twice_is_once = !creates(&action);
                     if !twice_is_once || attempt >= ATTEMPTS {
                         break (Answered::Unclear(error), None);
                     }
@@ -358,7 +381,7 @@ impl Chain<'_> {
         let mut wait = patience.first;
         loop {
             let look = observe(&self.inner.tenant, &sent.target, &sent.action, &mut Seen::default()).await;
-            if let Ok(Image::Group { id: Some(id), .. }) = look {
+            if let Ok(Image::Group { id: Some(id), .. } | Image::User { id: Some(id), .. }) = look {
                 return Some(id);
             }
             if Instant::now() + wait > deadline {

@@ -190,6 +190,24 @@ pub enum Problem {
         /// The attribute.
         attribute: String,
     },
+    /// The source does not manage users.
+    #[error("this source does not make or change users in Entra (options.manage_users is false)")]
+    UsersNotManaged,
+    /// The source does not delete users.
+    #[error("this source does not delete users in Entra (options.delete_users is false)")]
+    UsersNotDeleted,
+    /// A user of that name is there.
+    #[error("a user {name:?} exists already; change it, or choose another name")]
+    UserExists {
+        /// The name.
+        name: String,
+    },
+    /// Not a name that a user can bear.
+    #[error("{name:?} is no user principal name; write it as kim@contoso.com, without blanks")]
+    UserName {
+        /// The name.
+        name: String,
+    },
     /// The source does not manage Exchange.
     #[error(
         "this needs Exchange, which the source does not manage (options.manage_exchange_online is false)"

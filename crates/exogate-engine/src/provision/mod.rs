@@ -13,6 +13,7 @@ mod parties;
 mod provisioner;
 mod recover;
 mod restore;
+mod secrets;
 mod send;
 pub mod snapshot;
 mod state;
@@ -25,5 +26,6 @@ pub use provisioner::{
     result_of,
 };
 pub use restore::{RestoreError, restore};
+pub use secrets::Secrets;
 pub use snapshot::Snapshot;
 pub use undo::{Undo, inverses};

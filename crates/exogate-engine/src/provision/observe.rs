@@ -76,6 +76,22 @@ pub(super) async fn observe(
             Ok(Image::Group { id: find_group(tenant, definition).await?, definition: None })
         }
         Action::DeleteGroup => group(tenant, target, seen).await,
+        Action::CreateUser { definition } => {
+            Ok(Image::User { id: find_user(tenant, &definition.name).await?, password_changed: None })
+        }
+        Action::DeleteUser | Action::SetPassword => {
+            const CHANGED: &str = "lastPasswordChangeDateTime";
+            match tenant.graph.user(&target.id, &["id", CHANGED]).await {
+                Ok(record) => Ok(Image::User {
+                    id: record.id().map(str::to_owned),
+                    password_changed: record.text(CHANGED).map(str::to_owned),
+                }),
+                Err(error) if error.is_not_found() && *action == Action::DeleteUser => {
+                    Ok(Image::User { id: None, password_changed: None })
+                }
+                Err(error) => Err(error),
+            }
+        }
     }
 }
 
@@ -93,6 +109,13 @@ pub(super) async fn check_target(tenant: &Tenant, target: &Target, seen: &mut Se
         TargetKind::Mailbox => record(exchange(tenant)?, target, "Get-Mailbox", &[], seen).await.map(drop),
         TargetKind::Group(kind) if kind.is_exchange() => {
             record(exchange(tenant)?, target, "Get-DistributionGroup", &[], seen).await.map(drop)
+        }
+        TargetKind::User => {
+            let found = tenant.graph.user(&target.id, &["id"]).await?;
+            match found.id().is_some_and(|id| id.eq_ignore_ascii_case(&target.id)) {
+                true => Ok(()),
+                false => Err(strayed(Service::Graph, "GET /users/{id}")),
+            }
         }
         TargetKind::Group(_) => {
             let found = tenant.graph.group(&target.id, &["id"]).await?;
@@ -260,7 +283,10 @@ async fn attributes(
             Some(name) => record(exchange(tenant)?, target, name, &properties, seen).await?,
             None => {
                 properties.push("id");
-                tenant.graph.group(&target.id, &properties).await?
+                match target.kind {
+                    TargetKind::User => tenant.graph.user(&target.id, &properties).await?,
+                    _ => tenant.graph.group(&target.id, &properties).await?,
+                }
             }
         };
         for edit in edits {
@@ -339,6 +365,14 @@ async fn find_group(tenant: &Tenant, definition: &GroupDefinition) -> Result<Opt
         format!("displayName eq '{}'", quoted(&definition.name))
     };
     let query = ListQuery::new("groups").select(["id"]).filter(property).top(2);
+    let page = tenant.graph.list_page(&query, None).await?;
+    Ok(page.records.iter().find_map(|record| record.id().map(str::to_owned)))
+}
+
+/// The user of this principal name.
+async fn find_user(tenant: &Tenant, name: &str) -> Result<Option<String>, WireError> {
+    let filter = format!("userPrincipalName eq '{}'", name.replace('\'', "''"));
+    let query = ListQuery::new("users").select(["id"]).filter(filter).top(2);
     let page = tenant.graph.list_page(&query, None).await?;
     Ok(page.records.iter().find_map(|record| record.id().map(str::to_owned)))
 }

@@ -90,6 +90,10 @@ fn each_mut(action: &mut Action, visit: &mut dyn FnMut(&mut Party)) {
             owners.iter_mut().chain(members).for_each(visit);
         }
         Action::AddMember { who, .. } | Action::RemoveMember { who, .. } => visit(who),
-        Action::SetAttributes { .. } | Action::DeleteGroup => {}
+        Action::SetAttributes { .. }
+        | Action::DeleteGroup
+        | Action::CreateUser { .. }
+        | Action::DeleteUser
+        | Action::SetPassword => {}
     }
 }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::chain;
 use super::parties::Parties;
+use super::secrets::Secrets;
 use crate::tenant::{SourceContext, Tenant};
 
 /// How long a write may take to be visible before it is reported as not yet visible.
@@ -170,6 +171,12 @@ pub struct Submission {
     pub undoes: Option<String>,
 }
 
+/// What goes beside the operations of a plan, and is not on record.
+pub(super) struct With {
+    pub(super) parties: Parties,
+    pub(super) secrets: Secrets,
+}
+
 /// Carries plans out. Clones share everything.
 #[derive(Clone)]
 pub struct Provisioner {
@@ -215,6 +222,17 @@ impl Provisioner {
         observer: Arc<dyn Observer>,
         cancel: CancellationToken,
     ) -> Result<PlanResult, ProvisionError> {
+        self.apply_with(submission, Secrets::default(), observer, cancel).await
+    }
+
+    /// The same, with passwords that a plan must not hold.
+    pub async fn apply_with(
+        &self,
+        submission: Submission,
+        secrets: Secrets,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Result<PlanResult, ProvisionError> {
         let inner = &self.inner;
         let key = submission.plan.key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
         let _one_at_a_time = inner.lock(&format!("key:{key}")).await;
@@ -243,7 +261,8 @@ impl Provisioner {
             return Err(ProvisionError::UnderWay { key, plan });
         }
         observer.reached(Step::Accepted).await;
-        inner.run(&plan, &submission.operations, &parties, &observer, &cancel).await?;
+        let with = With { parties, secrets };
+        inner.run(&plan, &submission.operations, &with, &observer, &cancel).await?;
         inner.result(&plan).await
     }
 
@@ -261,7 +280,7 @@ impl Provisioner {
             let records = journal.plan(source, &id).await?;
             let same = records.iter().any(|record| match &record.entry {
                 Entry::Accepted { plan: earlier, .. } => {
-                    (&earlier.accounts, &earlier.groups) == (&plan.accounts, &plan.groups)
+                    earlier.asks_the_same(plan)
                 }
                 _ => false,
             });
@@ -300,7 +319,7 @@ impl Inner {
         let records = self.journal.plan(self.store.name(), &id).await?;
         let same = records.iter().any(|record| match &record.entry {
             Entry::Accepted { plan: earlier, .. } => {
-                (&earlier.accounts, &earlier.groups) == (&plan.accounts, &plan.groups)
+                earlier.asks_the_same(plan)
             }
             _ => false,
         });
@@ -323,7 +342,7 @@ impl Inner {
         &self,
         plan: &str,
         operations: &[Operation],
-        parties: &Parties,
+        with: &With,
         observer: &Arc<dyn Observer>,
         cancel: &CancellationToken,
     ) -> Result<(), ProvisionError> {
@@ -340,7 +359,7 @@ impl Inner {
         let mut running = futures::stream::iter(chains)
             .map(|(lock, operations)| async move {
                 let _serial = self.lock(&lock).await;
-                chain::run(self, plan, operations, parties, observer.as_ref(), cancel).await
+                chain::run(self, plan, operations, with, observer.as_ref(), cancel).await
             })
             .buffer_unordered(OBJECTS);
         let mut failed = Ok(());

@@ -2,11 +2,15 @@
 
 use exogate_microsoft::exchange::{Warning, missing_object};
 use exogate_microsoft::graph::Change;
-use exogate_microsoft::{ErrorKind, WireError};
+use exogate_microsoft::{ErrorKind, Service, WireError};
 use exogate_model::operation::{Action, Fault, Outcome, Target};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use super::call::Call;
 use super::observe::exchange;
+use super::secrets;
 use crate::tenant::Tenant;
 
 /// What became of one sending.
@@ -44,14 +48,24 @@ impl Sent {
 }
 
 /// Sends a call.
-pub(super) async fn send(tenant: &Tenant, target: &Target, action: &Action, call: &Call) -> Sent {
-    match perform(tenant, call).await {
+pub(super) async fn send(
+    tenant: &Tenant,
+    target: &Target,
+    action: &Action,
+    call: &Call,
+    password: Option<&SecretString>,
+) -> Sent {
+    match perform(tenant, call, password).await {
         Ok(sent) => sent,
         Err(error) => judge(target, action, error),
     }
 }
 
-async fn perform(tenant: &Tenant, call: &Call) -> Result<Sent, WireError> {
+async fn perform(
+    tenant: &Tenant,
+    call: &Call,
+    password: Option<&SecretString>,
+) -> Result<Sent, WireError> {
     let change = |change: Change| match change {
         Change::Done => Sent::Taken { remarks: Vec::new(), made: None },
         Change::AlreadySo => Sent::AlreadySo("the directory says so".to_owned()),
@@ -76,6 +90,28 @@ async fn perform(tenant: &Tenant, call: &Call) -> Result<Sent, WireError> {
             let made = tenant.graph.create_group(body).await?;
             Sent::Taken { remarks: Vec::new(), made: made.id().map(str::to_owned) }
         }
+        Call::CreateUser(body) => {
+            let unknown = password.is_none().then(secrets::unknown);
+            let password = password.or(unknown.as_ref()).map(ExposeSecret::expose_secret);
+            let mut body = body.clone();
+            if let Some(object) = body.as_object_mut() {
+                let profile = json!({ "forceChangePasswordNextSignIn": true, "password": password });
+                object.insert("passwordProfile".to_owned(), profile);
+            }
+            let made = tenant.graph.create_user(&body).await?;
+            Sent::Taken { remarks: Vec::new(), made: made.id().map(str::to_owned) }
+        }
+        Call::UpdateUser(id, body) => {
+            tenant.graph.update_user(id, body).await?;
+            Sent::Taken { remarks: Vec::new(), made: None }
+        }
+        Call::SetPassword(id) => {
+            let password = password.ok_or_else(no_password)?.expose_secret();
+            let profile = json!({ "forceChangePasswordNextSignIn": false, "password": password });
+            tenant.graph.update_user(id, &json!({ "passwordProfile": profile })).await?;
+            Sent::Taken { remarks: Vec::new(), made: None }
+        }
+        Call::DeleteUser(id) => change(tenant.graph.delete_user(id).await?),
         Call::UpdateGroup(id, body) => {
             tenant.graph.update_group(id, body).await?;
             Sent::Taken { remarks: Vec::new(), made: None }
@@ -86,6 +122,12 @@ async fn perform(tenant: &Tenant, call: &Call) -> Result<Sent, WireError> {
             change(tenant.graph.remove_from_group(group, *role, who).await?)
         }
     })
+}
+
+fn no_password() -> WireError {
+    WireError::new(ErrorKind::InvalidRequest, Service::Graph, "PATCH /users/{id}")
+        .with_sentence("no password was handed in")
+        .with_remedy("Passwords never stand in a plan; hand one in beside it.")
 }
 
 fn judge(target: &Target, action: &Action, error: WireError) -> Sent {
@@ -102,8 +144,8 @@ fn judge(target: &Target, action: &Action, error: WireError) -> Sent {
             Sent::AlreadySo("the member is one already".to_owned())
         }
         ErrorKind::NotMember if removes => Sent::AlreadySo("the member is none".to_owned()),
-        ErrorKind::NotFound if *action == Action::DeleteGroup => {
-            Sent::AlreadySo("the group is gone".to_owned())
+        ErrorKind::NotFound if matches!(action, Action::DeleteGroup | Action::DeleteUser) => {
+            Sent::AlreadySo("it is gone".to_owned())
         }
         // The one who is to lose it is gone; a mailbox or group that is gone is another matter.
         ErrorKind::NotFound if removes => {

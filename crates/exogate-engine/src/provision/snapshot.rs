@@ -57,6 +57,8 @@ pub fn references(plan: &Plan) -> References {
             }
         }
     }
+    // A user to be made is looked up as well: it must not be there yet.
+    named.accounts.extend(plan.users.iter().map(|request| request.user.clone()));
     for request in &plan.groups {
         // A group to be made is looked up as well: it must not be there yet.
         named.groups.insert(request.group.clone());

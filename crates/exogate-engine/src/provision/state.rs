@@ -8,7 +8,7 @@ use exogate_model::right::Right;
 use exogate_model::trustee::{Principal, Trustee};
 use exogate_model::value::AttributeValue;
 use exogate_store::{
-    AttributesOf, Facet, Found, GroupExchangeRow, GroupRow, Provisioned, SourceStore, StoreError,
+    AttributesOf, Facet, Found, GroupExchangeRow, GroupRow, Provisioned, SourceStore, StoreError, UserRow,
 };
 
 use exogate_microsoft::exchange::Cmdlet;
@@ -19,6 +19,7 @@ use super::observe::Seen;
 use super::provisioner::Inner;
 use crate::read::attributes::{AttributeReader, Misfits};
 use crate::read::groups::{self, GroupSlice};
+use crate::read::users;
 
 /// Stores what an action that succeeded changed.
 pub(super) async fn store(
@@ -31,8 +32,12 @@ pub(super) async fn store(
 ) -> Result<(), StoreError> {
     let mut changes = changes(&inner.store, target, action, made, seen).await?;
     for change in &mut changes {
-        if let Provisioned::GroupMade { group, exchange } = change {
-            as_shown(inner, group, exchange.as_deref_mut()).await;
+        match change {
+            Provisioned::GroupMade { group, exchange } => {
+                as_shown(inner, group, exchange.as_deref_mut()).await;
+            }
+            Provisioned::UserMade { user } => user_as_shown(inner, user).await,
+            _ => {}
         }
     }
     if changes.is_empty() { Ok(()) } else { inner.store.provisioned(changes, author).await }
@@ -70,6 +75,21 @@ async fn as_shown(inner: &Inner, group: &mut GroupRow, exchange: Option<&mut Gro
     }
 }
 
+/// A new user as the tenant shows it; as it was asked for where it does not show it yet.
+async fn user_as_shown(inner: &Inner, user: &mut UserRow) {
+    let reader = AttributeReader::entra(&inner.context.account_schema);
+    let wanted = reader.properties().filter(|property| *property != "manager");
+    let mut properties: Vec<&str> = users::PROPERTIES.into_iter().chain(wanted).collect();
+    properties.sort_unstable();
+    properties.dedup();
+    if let Ok(record) = inner.tenant.graph.user(&user.id, &properties).await
+        && let Ok(shown) = users::users(&[record], &reader, &mut Misfits::default())
+        && let Some(shown) = shown.into_iter().next()
+    {
+        *user = shown;
+    }
+}
+
 async fn changes(
     store: &SourceStore,
     target: &Target,
@@ -101,6 +121,31 @@ async fn changes(
         // The directory does not list the owners of such groups, and so the store does not either.
         Action::ChangeOwners { .. } => Vec::new(),
         Action::DeleteGroup => vec![Provisioned::GroupGone { id: target.id.clone() }],
+        Action::DeleteUser => vec![Provisioned::UserGone { id: target.id.clone() }],
+        Action::SetPassword => Vec::new(),
+        Action::CreateUser { definition } => {
+            let Some(id) = made else { return Ok(Vec::new()) };
+            let text = |text: &str| AttributeValue::Text(text.to_owned());
+            let mut attributes = Attributes::from([
+                ("userPrincipalName".to_owned(), text(&definition.name)),
+                ("displayName".to_owned(), text(&definition.display_name)),
+                ("mailNickname".to_owned(), text(&definition.nickname)),
+                ("accountEnabled".to_owned(), AttributeValue::Boolean(definition.enabled)),
+            ]);
+            attributes.extend(definition.edits.iter().filter_map(|edit| match &edit.change {
+                ValueChange::Set(value) => Some((edit.attribute.clone(), value.clone())),
+                _ => None,
+            }));
+            let user = UserRow {
+                id: id.to_owned(),
+                upn: definition.name.clone(),
+                display_name: Some(definition.display_name.clone()),
+                disabled: !definition.enabled,
+                attributes,
+                ..UserRow::default()
+            };
+            vec![Provisioned::UserMade { user: Box::new(user) }]
+        }
         Action::CreateGroup { definition } => {
             let Some(id) = made else { return Ok(Vec::new()) };
             let kind = definition.kind;
@@ -199,6 +244,7 @@ async fn attributes(
         let of = match (target.kind, edit.read_by.as_deref()) {
             (TargetKind::Mailbox, Some("Get-CASMailbox")) => AttributesOf::Cas,
             (TargetKind::Mailbox, _) => AttributesOf::Mailbox,
+            (TargetKind::User, _) => AttributesOf::User,
             (TargetKind::Group(_), None) => AttributesOf::Group,
             (TargetKind::Group(_), Some(_)) => AttributesOf::GroupExchange,
         };
@@ -235,6 +281,10 @@ async fn known(store: &SourceStore, target: &Target) -> Result<Attributes, Store
                 attributes
             }
             None => Attributes::new(),
+        },
+        TargetKind::User => match store.account(&target.id).await? {
+            Found::One(record) => record.user.attributes,
+            _ => Attributes::new(),
         },
         TargetKind::Group(_) => match store.group(&target.id).await? {
             Found::One(record) => record.exchange.map(|row| row.attributes).unwrap_or_default(),

@@ -178,13 +178,13 @@ impl View {
     }
 
     /// The accounts of these ids, in their order; those that are not there are left out.
-    pub async fn accounts_of(&self, ids: Vec<String>) -> Result<Vec<Account>, ViewError> {
+    pub async fn accounts_by_id(&self, ids: Vec<String>) -> Result<Vec<Account>, ViewError> {
         let records = self.store.accounts_by_id(ids).await?;
         Ok(records.into_iter().map(|record| assemble::account(record, &self.context)).collect())
     }
 
     /// The group of this id, if it is there and of a kind that the source aggregates.
-    pub async fn group_of(&self, id: &str) -> Result<Option<Group>, ViewError> {
+    pub async fn group_by_id(&self, id: &str) -> Result<Option<Group>, ViewError> {
         let record = self.store.group_by_id(id).await?;
         let aggregated = record.filter(|record| self.context.options.aggregates(record.group.kind));
         Ok(aggregated.map(|record| assemble::group(record, &self.context)))

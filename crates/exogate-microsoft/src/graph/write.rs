@@ -1,4 +1,4 @@
-//! Changing groups and their members.
+//! Changing users, groups and their members.
 //!
 //! Graph has no key against repetition, so a write is sent again only when it cannot have arrived.
 //! What already is as asked is a success of its own kind.
@@ -39,6 +39,37 @@ impl MemberRole {
 }
 
 impl GraphClient {
+    /// Creates a user and gives it as created.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LostAnswer`] when it may have been created: look before repeating.
+    pub async fn create_user(&self, user: &Value) -> Result<Record, WireError> {
+        let what = "POST /users";
+        let response = self.write(what, Method::POST, "users", Some(user)).await?;
+        ObjectJudge::record(what, &response)
+    }
+
+    /// Changes properties of a user; a null value clears one.
+    ///
+    /// # Errors
+    /// As the service refuses.
+    pub async fn update_user(&self, id: &str, properties: &Value) -> Result<(), WireError> {
+        let what = "PATCH /users/{id}";
+        let path = format!("users/{}", named(what, id)?);
+        self.write(what, Method::PATCH, &path, Some(properties)).await?;
+        Ok(())
+    }
+
+    /// Deletes a user; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// As the service refuses.
+    pub async fn delete_user(&self, id: &str) -> Result<Change, WireError> {
+        let what = "DELETE /users/{id}";
+        let path = format!("users/{}", named(what, id)?);
+        settled(self.write(what, Method::DELETE, &path, None).await, &ErrorKind::NotFound)
+    }
+
     /// Creates a group (security or Microsoft 365) and gives it as created.
     ///
     /// # Errors

@@ -236,6 +236,19 @@ pub(super) fn operation(
     }
 }
 
+/// Whether the account is not yet as an operation of a request for an account wants it.
+pub(super) fn is_missing(operation: &AttributeOperation, account: &Account) -> bool {
+    let there = account.attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(&operation.name));
+    let wanted = operation.value.scalars();
+    match there {
+        None => !wanted.is_empty(),
+        Some((_, AttributeValue::Many(values))) => {
+            !wanted.iter().all(|one| values.iter().any(|value| value.eq_ignore_ascii_case(&one.to_text())))
+        }
+        Some((_, single)) => !matches!(wanted, [one] if one.to_text() == text(single)),
+    }
+}
+
 fn text(value: &AttributeValue) -> String {
     match value {
         AttributeValue::Boolean(flag) => flag.to_string(),

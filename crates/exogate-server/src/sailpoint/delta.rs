@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 
+use axum::http::StatusCode;
 use exogate_model::change::{Happened, ObjectKind};
 use exogate_model::trustee::Principal;
-use exogate_store::{ChangeRecord, FeedPosition};
+use exogate_store::{ChangeRecord, Feed, FeedPosition};
 use serde::Serialize;
 
 use super::account::{self, AccountOut, Key};
 use super::answer::{Out, Stop};
 use super::command::Job;
+use super::refusal::Refusal;
 use super::request;
 use super::state::{Since, State};
 
@@ -69,7 +71,7 @@ impl<'a> Changed<'a> {
         let store = &self.job.source.store;
         let mut cursor = since.cursor;
         while cursor < position.head {
-            let page = store.changes(cursor, PAGE).await?;
+            let page = changes(self.job, cursor).await?;
             let Some(last) = page.last() else { break };
             cursor = last.sequence;
             let mut about: Vec<(String, bool)> = Vec::new();
@@ -105,7 +107,7 @@ impl<'a> Changed<'a> {
                 chunk.iter().map(|(id, _)| id).filter(|id| !self.told.contains(*id)).cloned().collect();
             ids.sort_unstable();
             ids.dedup();
-            let found = self.job.source.view.accounts_of(ids).await?;
+            let found = self.job.source.view.accounts_by_id(ids).await?;
             let there: HashSet<String> = found.iter().map(|account| account.id.clone()).collect();
             for account in &found {
                 if !self.only_deleted {
@@ -127,6 +129,19 @@ impl<'a> Changed<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// The changes after a cursor; refused where they are no longer kept, for then nobody could tell which
+/// accounts went.
+pub(super) async fn changes(job: &Job, cursor: i64) -> Result<Vec<ChangeRecord>, Stop> {
+    match job.source.store.feed(cursor, PAGE).await? {
+        Feed::Changes(changes) => Ok(changes),
+        Feed::StartOver { .. } => {
+            let text = "the changes since this state are no longer kept; run an unoptimized aggregation, \
+                        which begins a new state";
+            Err(Refusal::new(StatusCode::GONE, text).into())
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::account::{Key, WithId};
 use super::answer::{Out, Stop};
 use super::command::Job;
+use super::delta;
 use super::permission::{self, Permission};
 use super::refusal::Refusal;
 use super::request;
@@ -25,8 +26,6 @@ use super::state::{Since, State};
 const GROUPS: usize = 50;
 /// Mailboxes read at once.
 const MAILBOXES: usize = 200;
-/// Changes read at once.
-const CHANGES: usize = 1000;
 
 /// The attribute of a group that says of which kind it is.
 pub(super) const KIND: &str = "kind";
@@ -222,7 +221,7 @@ async fn changed_groups(job: &Job, since: &Since, head: i64, out: &mut Out) -> R
     changed_ids(job, since, head, ObjectKind::Group, itself, &mut ids).await?;
     let none = Attributes::new();
     for id in ids {
-        match job.source.view.group_of(&id).await? {
+        match job.source.view.group_by_id(&id).await? {
             Some(_) if since.reshaped => {}
             Some(group) => one_group(job, group, out).await?,
             None => out.output(&EntitlementOut::of(Type::Group, &id, &none).gone()).await?,
@@ -289,7 +288,7 @@ async fn changed_ids(
 ) -> Result<(), Stop> {
     let mut cursor = since.cursor;
     while cursor < head {
-        let page = job.source.store.changes(cursor, CHANGES).await?;
+        let page = delta::changes(job, cursor).await?;
         let Some(last) = page.last() else { break };
         cursor = last.sequence;
         let changed = page.into_iter().filter(|change| change.object == object && wanted(&change.happened));

@@ -8,6 +8,7 @@ use exogate_model::change::{Author, Happened, Learnt, ObjectKind};
 use exogate_model::group::{MemberKind, MembershipRole};
 use exogate_model::right::Right;
 use exogate_model::trustee::{Principal, Trustee};
+use exogate_model::value::AttributeValue;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::object::Object;
@@ -16,11 +17,13 @@ use crate::batch::{Coverage, Facet};
 use crate::codec::{self, Part};
 use crate::error::Fault;
 use crate::read::load;
-use crate::rows::{GroupExchangeRow, GroupRow};
+use crate::rows::{GroupExchangeRow, GroupRow, UserRow};
 
 /// Which attributes of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttributesOf {
+    /// Those of a user.
+    User,
     /// Those of a mailbox.
     Mailbox,
     /// Client access attributes of a mailbox.
@@ -96,6 +99,16 @@ pub enum Provisioned {
         /// What Exchange adds.
         exchange: Option<Box<GroupExchangeRow>>,
     },
+    /// A user was made.
+    UserMade {
+        /// The user.
+        user: Box<UserRow>,
+    },
+    /// A user was deleted.
+    UserGone {
+        /// Its id.
+        id: String,
+    },
     /// A group was deleted.
     GroupGone {
         /// Its id.
@@ -137,6 +150,8 @@ fn put_one(connection: &Connection, context: &Context, change: &Provisioned) -> 
         }
         Provisioned::Left { group, role, member } => left(connection, context, (group, *role, member)),
         Provisioned::GroupMade { group, exchange } => made(connection, context, group, exchange.as_deref()),
+        Provisioned::UserMade { user } => user_made(connection, context, user),
+        Provisioned::UserGone { id } => user_gone(connection, context, id),
         Provisioned::GroupGone { id } => gone(connection, context, id),
     }
 }
@@ -255,9 +270,22 @@ fn attributes(
         attributes.extend(values.iter().map(|(name, value)| (name.clone(), value.clone())));
     };
     let object = match of {
+        AttributesOf::User => load::user(connection, oid)?.map(|(mut user, _)| {
+            change(&mut user.attributes);
+            let text = |name: &str| match values.get(name) {
+                Some(AttributeValue::Text(text)) => Some(text.clone()),
+                _ => None,
+            };
+            user.upn = text("userPrincipalName").unwrap_or(user.upn);
+            user.display_name = text("displayName").or(user.display_name);
+            if let Some(AttributeValue::Boolean(enabled)) = values.get("accountEnabled") {
+                user.disabled = !enabled;
+            }
+            Object::User(user)
+        }),
         AttributesOf::Mailbox => load::mailbox(connection, oid)?.map(|(mut mailbox, _)| {
             change(&mut mailbox.attributes);
-            if let Some(exogate_model::value::AttributeValue::Text(name)) = values.get("EXO_DisplayName") {
+            if let Some(AttributeValue::Text(name)) = values.get("EXO_DisplayName") {
                 mailbox.display_name.clone_from(name);
             }
             Object::Mailbox(mailbox)
@@ -268,7 +296,7 @@ fn attributes(
         }),
         AttributesOf::Group => load::group(connection, oid)?.map(|(mut group, _)| {
             change(&mut group.attributes);
-            if let Some(exogate_model::value::AttributeValue::Text(name)) = values.get("displayName") {
+            if let Some(AttributeValue::Text(name)) = values.get("displayName") {
                 group.display_name.clone_from(name);
             }
             Object::Group(group)
@@ -351,6 +379,37 @@ fn made(
     Ok(())
 }
 
+fn user_made(connection: &Connection, context: &Context, user: &UserRow) -> Result<(), Fault> {
+    let object = Object::User(user.clone()).prepare()?;
+    if objects::put(connection, context, &object)? != Outcome::Created {
+        return Ok(());
+    }
+    announced(connection, context, Part::Users, &user.id)?;
+    feed::add(connection, context, ObjectKind::User, &codec::id(&user.id), &user.upn, &Happened::Created)
+}
+
+/// What else the tenant takes away with a user, the next run finds.
+fn user_gone(connection: &Connection, context: &Context, id: &str) -> Result<(), Fault> {
+    let Some(oid) = ids::find(connection, context.source, id)? else { return Ok(()) };
+    let Some((user, _)) = load::user(connection, oid)? else { return Ok(()) };
+    feed::add(connection, context, ObjectKind::User, &codec::id(id), &user.upn, &Happened::Deleted)?;
+    forget(connection, context, Part::Users, oid)?;
+    connection.execute("DELETE FROM memberships WHERE member = ?1", [oid])?;
+    Ok(())
+}
+
+/// Forgets what a part holds of an object.
+fn forget(connection: &Connection, context: &Context, part: Part, oid: i64) -> Result<(), Fault> {
+    for table in part.identity_table().into_iter().chain([part.attribute_table()]) {
+        connection.execute(&format!("DELETE FROM {table} WHERE oid = ?1"), [oid])?;
+    }
+    connection.execute(
+        "DELETE FROM marks WHERE part = ?1 AND source = ?2 AND oid = ?3",
+        (part.number(), context.source, oid),
+    )?;
+    Ok(())
+}
+
 /// Marks an object as one that the feed knows.
 fn announced(connection: &Connection, context: &Context, part: Part, id: &str) -> Result<(), Fault> {
     let Some(oid) = ids::find(connection, context.source, id)? else { return Ok(()) };
@@ -370,13 +429,7 @@ fn gone(connection: &Connection, context: &Context, id: &str) -> Result<(), Faul
     let Some(name) = name else { return Ok(()) };
     feed::add(connection, context, ObjectKind::Group, &codec::id(id), &name, &Happened::Deleted)?;
     for part in [Part::Groups, Part::GroupExchange] {
-        for table in part.identity_table().into_iter().chain([part.attribute_table()]) {
-            connection.execute(&format!("DELETE FROM {table} WHERE oid = ?1"), [oid])?;
-        }
-        connection.execute(
-            "DELETE FROM marks WHERE part = ?1 AND source = ?2 AND oid = ?3",
-            (part.number(), context.source, oid),
-        )?;
+        forget(connection, context, part, oid)?;
     }
     connection.execute("DELETE FROM memberships WHERE grp = ?1", [oid])?;
     Ok(())

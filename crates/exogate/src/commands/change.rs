@@ -222,6 +222,7 @@ impl Changing {
 fn kind(kind: TargetKind) -> String {
     match kind {
         TargetKind::Mailbox => "mailbox".to_owned(),
+        TargetKind::User => "user".to_owned(),
         TargetKind::Group(kind) => format!("{kind} group"),
     }
 }

@@ -159,6 +159,8 @@ fn options(mut section: Section<'_>) -> SourceOptions {
     let bypass_security_group_manager_check =
         flag("bypass_security_group_manager_check", default.bypass_security_group_manager_check)
             && flag("enableByPassSecurityManagerCheck", true);
+    let manage_users = flag("manage_users", default.manage_users);
+    let delete_users = flag("delete_users", default.delete_users);
     let entitlement_mailboxes = entitlement_mailboxes(&mut section).unwrap_or(default.entitlement_mailboxes);
     let deletion_guard_percent = section
         .integer("deletion_guard_percent", 0..=100)
@@ -173,6 +175,8 @@ fn options(mut section: Section<'_>) -> SourceOptions {
         entitlement_mailboxes,
         deletion_guard_percent,
         bypass_security_group_manager_check,
+        manage_users,
+        delete_users,
     }
 }
 

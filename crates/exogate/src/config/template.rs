@@ -111,6 +111,10 @@ entitlement_mailboxes = ["shared"]
 deletion_guard_percent = 10
 # Send BypassSecurityGroupManagerCheck with the cmdlets that know it: an application can own no group.
 bypass_security_group_manager_check = true
+# Make users in Entra, change their attributes, block them and set their passwords.
+manage_users = false
+# Delete users in Entra, where they are managed.
+delete_users = false
 
 # Attributes that may be set, per kind of object; each must be in the schema above. What is marked for review is
 # carried out only when somebody has confirmed it.

@@ -53,6 +53,9 @@ impl Compiler<'_> {
     ) {
         let name = operation.name.as_str();
         let (of, schema) = (serves.of.as_str(), self.rules.account_schema);
+        if let Some(definition) = self.user_attribute(name) {
+            return self.change_user(serves, operation, account, &definition);
+        }
         let Some(settable) = self.settable(serves, name, PolicyKind::Account, schema) else { return };
         if !account.has_mailbox {
             let problem = Problem::NoMailbox { name: account.party.name.clone(), attribute: name.to_owned() };
@@ -105,6 +108,11 @@ impl Compiler<'_> {
                     },
                     _ => Problem::NotInPolicy { name: name.to_owned(), policy: kind.to_string() },
                 }
+            }
+            Some(AttributeSource::Entra(property))
+                if kind == PolicyKind::Account && super::users::is_settable(property) =>
+            {
+                Problem::UsersNotManaged
             }
             Some(_) => Problem::ReadOnly {
                 name: name.to_owned(),

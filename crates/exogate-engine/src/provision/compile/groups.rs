@@ -557,7 +557,7 @@ fn unfit(kind: GroupKind, role: MembershipRole, party: &Party) -> Option<&'stati
 }
 
 /// An alias that follows from a name: what Exchange allows in one, at most 64 characters.
-fn alias_of(name: &str) -> String {
+pub(super) fn alias_of(name: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
     let text: String = name.chars().filter(|c| allowed(*c)).take(64).collect();
     let text = text.trim_matches('.').to_owned();

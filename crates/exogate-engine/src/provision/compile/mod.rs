@@ -6,6 +6,7 @@
 mod attributes;
 mod groups;
 mod rights;
+mod users;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,6 +50,9 @@ pub fn compile(plan: &Plan, snapshot: &Snapshot, rules: Rules<'_>) -> Result<Vec
     }
     for request in &plan.groups {
         compiler.group(request);
+    }
+    for request in &plan.users {
+        compiler.user(request);
     }
     compiler.finish()
 }

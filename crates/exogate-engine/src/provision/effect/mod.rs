@@ -13,6 +13,12 @@ pub enum Irreversible {
     /// Too little is on record.
     #[error("the journal does not hold what was there before")]
     NoImage,
+    /// Entra keeps deleted users.
+    #[error("a deleted user is restored in the Entra admin center, within 30 days")]
+    DeletedUser,
+    /// Passwords are not on record.
+    #[error("the password before is not on record")]
+    Password,
 }
 
 /// Whether what the action asks for is so.
@@ -40,6 +46,8 @@ pub fn is_so(action: &Action, image: &Image) -> bool {
         }
         (Action::CreateGroup { .. }, Image::Group { id, .. }) => id.is_some(),
         (Action::DeleteGroup, Image::Group { id, .. }) => id.is_none(),
+        (Action::CreateUser { .. }, Image::User { id, .. }) => id.is_some(),
+        (Action::DeleteUser, Image::User { id, .. }) => id.is_none(),
         _ => false,
     }
 }
@@ -55,6 +63,11 @@ pub fn took_effect(action: &Action, before: &Image, now: &Image) -> bool {
         ) => edits
             .iter()
             .all(|edit| edit_is_so(edit, now) || before.get(&edit.attribute) != now.get(&edit.attribute)),
+        (
+            Action::SetPassword,
+            Image::User { password_changed: before, .. },
+            Image::User { password_changed: now, .. },
+        ) => before != now,
         _ => is_so(action, now),
     }
 }
@@ -227,6 +240,10 @@ pub fn inverse(action: &Action, before: &Image) -> Result<Vec<Action>, Irreversi
         (Action::CreateGroup { .. }, Image::Group { .. }) => vec![Action::DeleteGroup],
         (Action::DeleteGroup, Image::Group { definition: Some(definition), .. }) => made_again(definition),
         (Action::DeleteGroup, Image::Group { id: None, .. }) => vec![],
+        (Action::CreateUser { .. }, Image::User { .. }) => vec![Action::DeleteUser],
+        (Action::DeleteUser, Image::User { id: None, .. }) => vec![],
+        (Action::DeleteUser, _) => return Err(Irreversible::DeletedUser),
+        (Action::SetPassword, _) => return Err(Irreversible::Password),
         _ => return Err(Irreversible::NoImage),
     })
 }

@@ -1,0 +1,222 @@
+//! Users themselves: making and deleting them, and giving them passwords, where the source manages users.
+
+use exogate_model::account::EXCHANGE_PREFIX;
+use exogate_model::operation::{Action, Edit, Request, Target, TargetKind, UserDefinition, ValueChange};
+use exogate_model::plan::{AttributeOperation, Op, UserOperation, UserRequest};
+use exogate_model::schema::{AttributeDefinition, AttributeSource};
+use exogate_model::value::AttributeValue;
+
+use super::attributes::words;
+use super::groups::alias_of;
+use super::{Compiler, Phase, Step, shown};
+use crate::provision::error::Problem;
+use crate::provision::snapshot::{AccountState, Lookup};
+
+/// Properties of a user that Graph sets like any other.
+const USER_PROPERTIES: [&str; 25] = [
+    "accountEnabled",
+    "ageGroup",
+    "businessPhones",
+    "city",
+    "companyName",
+    "country",
+    "department",
+    "displayName",
+    "employeeId",
+    "employeeType",
+    "faxNumber",
+    "givenName",
+    "jobTitle",
+    "mailNickname",
+    "mobilePhone",
+    "officeLocation",
+    "otherMails",
+    "postalCode",
+    "preferredLanguage",
+    "showInAddressList",
+    "state",
+    "streetAddress",
+    "surname",
+    "usageLocation",
+    "userPrincipalName",
+];
+
+/// Whether Graph sets this property of a user.
+pub(super) fn is_settable(property: &str) -> bool {
+    USER_PROPERTIES.contains(&property)
+}
+
+impl Compiler<'_> {
+    pub(super) fn user(&mut self, request: &UserRequest) {
+        let of = request.user.as_str();
+        if !self.rules.options.manage_users {
+            return self.refuse(of, "", Problem::UsersNotManaged);
+        }
+        match request.operation {
+            UserOperation::Create => self.create_user(request),
+            UserOperation::Delete if !self.rules.options.delete_users => {
+                self.refuse(of, "", Problem::UsersNotDeleted);
+            }
+            UserOperation::Delete => self.user_step(of, Phase::Delete, Action::DeleteUser, ("user", "", "(none)")),
+            UserOperation::SetPassword => {
+                let line = ("password", "(not shown)", "(not shown)");
+                self.user_step(of, Phase::Edit, Action::SetPassword, line);
+            }
+        }
+    }
+
+    /// One action on a user that is there.
+    fn user_step(&mut self, of: &str, phase: Phase, action: Action, line: (&str, &str, &str)) {
+        let snapshot = self.snapshot;
+        let Some(account) = self.found("account", of, snapshot.accounts.get(of), (of, "")) else { return };
+        if account.synced {
+            let problem = Problem::Synced { name: account.party.name.clone() };
+            return self.refuse(of, "", problem);
+        }
+        let before = if line.1.is_empty() { account.party.name.as_str() } else { line.1 };
+        self.steps.push(Step {
+            phase,
+            target: target_of(&account),
+            action,
+            serves: vec![Request { of: of.to_owned(), attribute: line.0.to_owned() }],
+            shown: vec![shown(line.0, before, line.2)],
+            already: false,
+            review: false,
+        });
+    }
+
+    fn create_user(&mut self, request: &UserRequest) {
+        let of = request.user.as_str();
+        if let Some(Lookup::Found(_) | Lookup::Ambiguous { .. }) = self.snapshot.accounts.get(of) {
+            return self.refuse(of, "", Problem::UserExists { name: of.to_owned() });
+        }
+        let Some(local) = local_part(of) else {
+            return self.refuse(of, "", Problem::UserName { name: of.to_owned() });
+        };
+        let (errors, mut edits) = (self.errors.len(), Vec::new());
+        for operation in &request.attributes {
+            let serves = Request { of: of.to_owned(), attribute: operation.name.clone() };
+            edits.extend(self.attribute_of_new(&serves, operation));
+        }
+        if self.errors.len() > errors {
+            return;
+        }
+        let mut take = |name: &str| {
+            let at = edits.iter().position(|edit: &Edit| edit.attribute == name)?;
+            match edits.remove(at).change {
+                ValueChange::Set(value) => Some(value),
+                _ => None,
+            }
+        };
+        let text = |value: Option<AttributeValue>| value.map(|value| words(&value));
+        take("userPrincipalName");
+        let definition = UserDefinition {
+            name: of.to_owned(),
+            display_name: text(take("displayName")).unwrap_or_else(|| local.to_owned()),
+            nickname: text(take("mailNickname")).unwrap_or_else(|| alias_of(local)),
+            enabled: take("accountEnabled") != Some(AttributeValue::Boolean(false)),
+            edits,
+        };
+        let mut lines = vec![
+            shown("user", "(none)", of),
+            shown("displayName", "(none)", definition.display_name.as_str()),
+            shown("accountEnabled", "(none)", definition.enabled.to_string()),
+        ];
+        lines.extend(definition.edits.iter().filter_map(|edit| match &edit.change {
+            ValueChange::Set(value) => Some(shown(edit.attribute.clone(), "(none)", words(value))),
+            _ => None,
+        }));
+        self.steps.push(Step {
+            phase: Phase::Create,
+            target: Target { kind: TargetKind::User, id: String::new(), name: of.to_owned() },
+            action: Action::CreateUser { definition },
+            serves: vec![Request { of: of.to_owned(), attribute: "user".to_owned() }],
+            shown: lines,
+            already: false,
+            review: false,
+        });
+    }
+
+    fn attribute_of_new(&mut self, serves: &Request, operation: &AttributeOperation) -> Option<Edit> {
+        let name = operation.name.as_str();
+        let definition = self.user_attribute(name);
+        let problem = match definition {
+            Some(definition) => {
+                let set = AttributeOperation { op: Op::Set, ..operation.clone() };
+                return self.user_edit(serves, &set, &definition);
+            }
+            None if name.get(..EXCHANGE_PREFIX.len()).is_some_and(|p| p.eq_ignore_ascii_case(EXCHANGE_PREFIX)) => {
+                Problem::NoMailbox { name: serves.of.clone(), attribute: name.to_owned() }
+            }
+            None => Problem::ReadOnly {
+                name: name.to_owned(),
+                why: ": it cannot be given when a user is made".to_owned(),
+            },
+        };
+        self.refuse(&serves.of, name, problem);
+        None
+    }
+
+    /// The attribute of the schema, if Graph sets it.
+    pub(super) fn user_attribute(&self, name: &str) -> Option<AttributeDefinition> {
+        if !self.rules.options.manage_users {
+            return None;
+        }
+        let schema = self.rules.account_schema.attributes();
+        let known = schema.iter().find(|known| known.name.eq_ignore_ascii_case(name))?;
+        matches!(known.source, AttributeSource::Entra(property) if is_settable(property)).then(|| known.clone())
+    }
+
+    /// An operation on an attribute that Graph sets.
+    pub(super) fn change_user(
+        &mut self,
+        serves: &Request,
+        operation: &AttributeOperation,
+        account: &AccountState,
+        definition: &AttributeDefinition,
+    ) {
+        if account.synced {
+            let problem = Problem::Synced { name: account.party.name.clone() };
+            return self.refuse(&serves.of, &operation.name, problem);
+        }
+        if let Some(edit) = self.user_edit(serves, operation, definition) {
+            self.want_edit(serves, target_of(account), None, edit, &account.attributes, false);
+        }
+    }
+
+    fn user_edit(
+        &mut self,
+        serves: &Request,
+        operation: &AttributeOperation,
+        definition: &AttributeDefinition,
+    ) -> Option<Edit> {
+        let AttributeSource::Entra(property) = definition.source else { return None };
+        let change = self.change(serves, operation, definition.kind, definition.multi_valued, &[])?;
+        Some(Edit {
+            attribute: definition.name.clone(),
+            parameter: property.to_owned(),
+            property: property.to_owned(),
+            read_by: None,
+            kind: definition.kind,
+            multi_valued: definition.multi_valued,
+            add_remove: false,
+            change,
+        })
+    }
+}
+
+fn target_of(account: &AccountState) -> Target {
+    Target { kind: TargetKind::User, id: account.party.id.clone(), name: account.party.name.clone() }
+}
+
+/// What stands before the domain of a principal name, if it is one.
+fn local_part(name: &str) -> Option<&str> {
+    const LONGEST: usize = 113;
+    let (local, domain) = name.split_once('@')?;
+    let fits = !local.is_empty()
+        && domain.contains('.')
+        && !domain.contains('@')
+        && name.chars().count() <= LONGEST
+        && !name.chars().any(|c| c.is_whitespace() || c.is_control());
+    fits.then_some(local)
+}
