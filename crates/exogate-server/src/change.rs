@@ -72,9 +72,10 @@ impl Source {
         by: &str,
         cancel: CancellationToken,
     ) -> Result<PlanResult, ChangeError> {
+        self.begin().await?;
         let operations = self.compile(&plan).await?;
         let submission = Submission { plan, by: by.to_owned(), operations, undoes: None };
-        Ok(self.provisioner.apply_with(submission, secrets, Arc::new(Silent), cancel).await?)
+        self.carry_out(submission, secrets, Arc::new(Silent), cancel).await
     }
 
     /// The same, watched.
@@ -86,10 +87,7 @@ impl Source {
         observer: Arc<dyn Observer>,
         cancel: CancellationToken,
     ) -> Result<PlanResult, ChangeError> {
-        if self.life.stopping.is_cancelled() {
-            return Err(ChangeError::Stopping);
-        }
-        self.settle().await.map_err(ChangeError::Unsettled)?;
+        self.begin().await?;
         if let Some(earlier) = self.provisioner.earlier(&plan).await? {
             return Ok(earlier);
         }
@@ -110,13 +108,28 @@ impl Source {
         observer: Arc<dyn Observer>,
         cancel: CancellationToken,
     ) -> Result<PlanResult, ChangeError> {
+        self.begin().await?;
+        self.carry_out(submission, Secrets::default(), observer, cancel).await
+    }
+
+    /// What must be so before any change.
+    async fn begin(&self) -> Result<(), ChangeError> {
         if self.life.stopping.is_cancelled() {
             return Err(ChangeError::Stopping);
         }
-        self.settle().await.map_err(ChangeError::Unsettled)?;
+        self.settle().await.map_err(ChangeError::Unsettled)
+    }
+
+    async fn carry_out(
+        &self,
+        submission: Submission,
+        secrets: Secrets,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Result<PlanResult, ChangeError> {
         let (provisioner, stop) = (self.provisioner.clone(), self.life.leaving.child_token());
         let work = self.life.tasks.spawn(async move {
-            let mut applying = std::pin::pin!(provisioner.apply(submission, observer, stop.clone()));
+            let mut applying = std::pin::pin!(provisioner.apply_with(submission, secrets, observer, stop.clone()));
             tokio::select! {
                 outcome = &mut applying => return outcome,
                 () = cancel.cancelled() => stop.cancel(),

@@ -93,12 +93,13 @@ impl Out {
 /// answers with what it sends.
 pub(super) async fn respond(keep_alive: Duration, command: Command, job: Job) -> Response {
     let (sender, receiver) = mpsc::channel(WAITING);
+    let tasks = job.source.life.tasks.clone();
     let work = async move {
         let mut out = Out { sender, buffer: BytesMut::new() };
         let outcome = command::run(command, &job, &mut out).await;
         out.end(outcome).await;
     };
-    tokio::spawn(work.in_current_span());
+    tasks.spawn(work.in_current_span());
     answer(keep_alive, receiver).await
 }
 

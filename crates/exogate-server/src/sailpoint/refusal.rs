@@ -127,6 +127,9 @@ impl From<ChangeError> for Refusal {
         let message = error.to_string();
         match error {
             ChangeError::Refused(_) | ChangeError::Review(_) => Self::bad(message),
+            ChangeError::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, message),
+            ChangeError::Broken => Self::new(StatusCode::INTERNAL_SERVER_ERROR, message),
+            ChangeError::Unsettled(error) => error.into(),
             ChangeError::Store(error) => error.into(),
             ChangeError::Provision(error) => error.into(),
         }

@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
 use crate::gateway::Gateway;
+use crate::sailpoint;
 
 /// One door.
 pub(super) struct Door {
@@ -20,12 +21,17 @@ pub(super) struct Door {
 }
 
 /// The places of the doors, for those who knock elsewhere.
-pub const MOUNTS: &[&str] = &[];
+pub const MOUNTS: &[&str] = &["/sailpoint"];
 
 /// All doors. A door is added here, in one line each.
-pub(super) fn all(_gateway: &Gateway) -> Vec<Door> {
+pub(super) fn all(gateway: &Gateway) -> Vec<Door> {
     vec![
-        // Door { name: "scim", mount: "/scim/v2", router: scim::router(gateway.clone()), refusal: scim::refusal },
+        Door {
+            name: "sailpoint",
+            mount: "/sailpoint",
+            router: sailpoint::router(gateway.clone()),
+            refusal: sailpoint::refusal,
+        },
     ]
 }
 

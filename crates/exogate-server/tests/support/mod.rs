@@ -59,6 +59,8 @@ pub fn clock() -> Arc<dyn Clock> {
 pub struct Setup {
     pub fixture: String,
     pub scenario: Scenario,
+    /// The application that the gateway signs in as.
+    pub app: AppSpec,
     pub options: SourceOptions,
     pub account_attributes: Vec<&'static str>,
     pub group_attributes: Vec<&'static str>,
@@ -76,6 +78,7 @@ impl Default for Setup {
         Self {
             fixture: CONTOSO.to_owned(),
             scenario: Scenario::default(),
+            app: AppSpec::exogate(),
             options: SourceOptions { aggregate_all_groups: true, ..SourceOptions::default() },
             account_attributes: vec![
                 "EXO_PrimarySmtpAddress",
@@ -120,7 +123,7 @@ impl Served {
             ..SimOptions::loopback()
         };
         let sim = exogate_sim::start(options).await.unwrap();
-        let app = sim.register_app(AppSpec::exogate().with_generated_secret()).unwrap();
+        let app = sim.register_app(setup.app.clone().with_generated_secret()).unwrap();
         let gateway = gateway(&setup, &sim, &app, &folder).await;
         if setup.aggregate {
             for source in gateway.sources.values() {
@@ -151,6 +154,11 @@ impl Served {
     /// Where a path is, such as `/scim/v2/Users`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr)
+    }
+
+    /// Where its state is kept.
+    pub fn store_path(&self) -> std::path::PathBuf {
+        self.folder.path().join("store.db")
     }
 
     /// A new token of that scope for all sources.
