@@ -1,6 +1,7 @@
 //! Users themselves: making and deleting them, and giving them passwords, where the source manages users.
 
 use exogate_model::account::EXCHANGE_PREFIX;
+use exogate_model::nearest;
 use exogate_model::operation::{Action, Edit, Request, Target, TargetKind, UserDefinition, ValueChange};
 use exogate_model::plan::{AttributeOperation, Op, UserOperation, UserRequest};
 use exogate_model::schema::{AttributeDefinition, AttributeSource};
@@ -148,10 +149,14 @@ impl Compiler<'_> {
             None if name.get(..EXCHANGE_PREFIX.len()).is_some_and(|p| p.eq_ignore_ascii_case(EXCHANGE_PREFIX)) => {
                 Problem::NoMailbox { name: serves.of.clone(), attribute: name.to_owned() }
             }
-            None => Problem::ReadOnly {
+            None if self.rules.account_schema.get(name).is_some() => Problem::ReadOnly {
                 name: name.to_owned(),
                 why: ": it cannot be given when a user is made".to_owned(),
             },
+            None => {
+                let names = self.rules.account_schema.attributes().iter().map(|known| known.name.as_str());
+                Problem::NoAttribute { name: name.to_owned(), hint: nearest::hint(name, names) }
+            }
         };
         self.refuse(&serves.of, name, problem);
         None
@@ -219,4 +224,82 @@ fn local_part(name: &str) -> Option<&str> {
         && name.chars().count() <= LONGEST
         && !name.chars().any(|c| c.is_whitespace() || c.is_control());
     fits.then_some(local)
+}
+
+#[cfg(test)]
+mod tests {
+    use exogate_model::plan::{Plan, PlanScalar, PlanValue};
+    use exogate_model::policy::ProvisioningPolicy;
+    use exogate_model::schema::Schema;
+    use exogate_model::source::SourceOptions;
+
+    use super::*;
+    use crate::provision::call::call;
+    use crate::provision::snapshot::Snapshot;
+    use crate::provision::{Rules, compile};
+
+    fn outcome(options: SourceOptions, user: &str, operation: UserOperation, set: &[(&str, &str)]) -> String {
+        let (account, group) = (Schema::account(&[], true).unwrap(), Schema::group(&[]).unwrap());
+        let attributes = set
+            .iter()
+            .map(|(name, value)| AttributeOperation {
+                op: Op::Set,
+                name: (*name).to_owned(),
+                value: PlanValue::One(PlanScalar::Text((*value).to_owned())),
+                auto_mapping: None,
+            })
+            .collect();
+        let request = UserRequest { user: user.to_owned(), operation, attributes };
+        let plan = Plan { users: vec![request], ..Plan::default() };
+        let snapshot = Snapshot {
+            accounts: [(user.to_owned(), Lookup::Missing { nearest: None })].into(),
+            ..Snapshot::default()
+        };
+        let rules = Rules {
+            account_schema: &account,
+            group_schema: &group,
+            policy: &ProvisioningPolicy::default(),
+            options: &options,
+        };
+        match compile(&plan, &snapshot, rules) {
+            Ok(steps) => steps.iter().map(|step| call(&step.target, &step.action, false).shown()).collect(),
+            Err(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        }
+    }
+
+    fn managing() -> SourceOptions {
+        SourceOptions { manage_users: true, ..SourceOptions::default() }
+    }
+
+    #[test]
+    fn a_user_is_made_with_what_entra_needs() {
+        let shown = outcome(managing(), "kim@contoso.com", UserOperation::Create, &[("city", "Oslo")]);
+        assert!(shown.contains("there is no attribute \"city\""), "{shown}");
+        let set = [("displayName", "Kim Akers"), ("department", "Sales")];
+        assert_eq!(
+            outcome(managing(), "kim@contoso.com", UserOperation::Create, &set),
+            "POST /users {\"accountEnabled\":true,\"displayName\":\"Kim Akers\",\"mailNickname\":\"kim\",\
+             \"userPrincipalName\":\"kim@contoso.com\",\"department\":\"Sales\"}"
+        );
+    }
+
+    #[test]
+    fn what_the_options_do_not_allow_is_refused_with_their_names() {
+        let refused = |options, operation| outcome(options, "kim@contoso.com", operation, &[]);
+        let default = SourceOptions::default;
+        assert!(refused(default(), UserOperation::Create).contains("options.manage_users is false"));
+        assert!(refused(default(), UserOperation::SetPassword).contains("options.manage_users is false"));
+        assert!(refused(managing(), UserOperation::Delete).contains("options.delete_users is false"));
+    }
+
+    #[test]
+    fn a_name_that_nobody_can_bear_is_refused() {
+        for name in ["kim", "@contoso.com", "kim@contoso", "kim a@contoso.com", "kim@a@b.com"] {
+            let refused = outcome(managing(), name, UserOperation::Create, &[]);
+            assert!(refused.contains("is no user principal name"), "{refused}");
+        }
+        let mailbox = [("EXO_Alias", "k")];
+        let refused = outcome(managing(), "kim@contoso.com", UserOperation::Create, &mailbox);
+        assert!(refused.contains("has no mailbox, so EXO_Alias cannot be set"), "{refused}");
+    }
 }
