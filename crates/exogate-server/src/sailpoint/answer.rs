@@ -17,6 +17,7 @@ use tracing::Instrument;
 use super::command::{self, Command, Job};
 use super::lines::{self, NDJSON, Type};
 use super::refusal::Refusal;
+use crate::caller::Scope;
 
 /// Lines are handed on in chunks of about this size.
 const CHUNK: usize = 32 * 1024;
@@ -99,7 +100,11 @@ pub(super) async fn respond(keep_alive: Duration, command: Command, job: Job) ->
         let outcome = command::run(command, &job, &mut out).await;
         out.end(outcome).await;
     };
-    tasks.spawn(work.in_current_span());
+    match command.scope() {
+        Scope::Read => drop(tokio::spawn(work.in_current_span())),
+        // A service that stops waits for changes, not for whoever reads slowly.
+        Scope::Provision | Scope::Admin => drop(tasks.spawn(work.in_current_span())),
+    }
     answer(keep_alive, receiver).await
 }
 
