@@ -129,7 +129,8 @@ impl Source {
     ) -> Result<PlanResult, ChangeError> {
         let (provisioner, stop) = (self.provisioner.clone(), self.life.leaving.child_token());
         let work = self.life.tasks.spawn(async move {
-            let mut applying = std::pin::pin!(provisioner.apply_with(submission, secrets, observer, stop.clone()));
+            let mut applying =
+                std::pin::pin!(provisioner.apply_with(submission, secrets, observer, stop.clone()));
             tokio::select! {
                 outcome = &mut applying => return outcome,
                 () = cancel.cancelled() => stop.cancel(),

@@ -34,7 +34,8 @@ fn policy(account: &Schema, group: &Schema) -> ProvisioningPolicy {
         attribute("EXO_DisplayName", false),
         attribute("EXO_HiddenFromAddressListsEnabled", true),
     ];
-    ProvisioningPolicy::check(&PolicyRequest::from([(PolicyKind::Account, attributes)]), account, group).unwrap()
+    ProvisioningPolicy::check(&PolicyRequest::from([(PolicyKind::Account, attributes)]), account, group)
+        .unwrap()
 }
 
 /// A source that manages users, and may.
@@ -179,7 +180,10 @@ async fn the_checks_that_read() {
     let nobody = Runner { client: client_with(None), ..Runner::of(&served, Scope::Read).await };
     nobody.run("std:test-connection", json!({})).await.refused(StatusCode::UNAUTHORIZED, "");
     // test-connection-success
-    assert_eq!(runner.run("std:test-connection", json!({})).await.text, "{\"data\":{},\"type\":\"output\"}\n");
+    assert_eq!(
+        runner.run("std:test-connection", json!({})).await.text,
+        "{\"data\":{},\"type\":\"output\"}\n"
+    );
     // account-schema-check
     let schema = runner.run("std:account:discover-schema", json!({})).await.one();
     let accounts = runner.accounts().await;
@@ -222,9 +226,12 @@ async fn the_checks_that_read() {
     }
     // Whatever an account holds is an entitlement that can be read.
     for account in accounts.values() {
-        assert!(values(account, "groups").union(&values(account, "sharedMailbox")).all(|e| groups.contains(e)));
+        assert!(
+            values(account, "groups").union(&values(account, "sharedMailbox")).all(|e| groups.contains(e))
+        );
     }
-    let published = runner.client.get(served.url("/sailpoint/contoso/connector-spec.json")).send().await.unwrap();
+    let published =
+        runner.client.get(served.url("/sailpoint/contoso/connector-spec.json")).send().await.unwrap();
     assert_eq!(published.json::<Value>().await.unwrap(), spec);
     served.stop().await;
 }
@@ -261,7 +268,10 @@ async fn the_checks_that_write() {
     let max = id(&made);
     // enable and disable
     let disabled = runner.run("std:account:disable", key(&max)).await.one();
-    assert_eq!((&disabled["disabled"], &disabled["attributes"]["accountEnabled"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&disabled["disabled"], &disabled["attributes"]["accountEnabled"]),
+        (&json!(true), &json!(false))
+    );
     assert_eq!(runner.run("std:account:enable", key(&max)).await.one()["disabled"], false);
     // change-password
     let mut input = key(&max);
@@ -325,7 +335,10 @@ async fn attributes_fail_one_by_one() {
     let hide = json!([{"op": "Set", "attribute": "EXO_HiddenFromAddressListsEnabled", "value": true}]);
     runner.update(&mark, hide.clone()).await.refused(StatusCode::BAD_REQUEST, "reviewed");
     runner.config = json!({"changesAreReviewed": "true"});
-    assert_eq!(runner.update(&mark, hide).await.one()["attributes"]["EXO_HiddenFromAddressListsEnabled"], true);
+    assert_eq!(
+        runner.update(&mark, hide).await.one()["attributes"]["EXO_HiddenFromAddressListsEnabled"],
+        true
+    );
     let strange = json!([{"op": "Multiply", "attribute": "groups", "value": 2}]);
     runner.update(&mark, strange).await.refused(StatusCode::BAD_REQUEST, "Multiply");
     served.stop().await;
@@ -333,11 +346,11 @@ async fn attributes_fail_one_by_one() {
 
 #[tokio::test]
 async fn where_users_are_not_managed_an_account_is_taken_on_and_no_user_is_touched() {
-    let served = Served::with(Setup { policy: |_, _| ProvisioningPolicy::default(), ..Setup::default() }).await;
+    let served =
+        Served::with(Setup { policy: |_, _| ProvisioningPolicy::default(), ..Setup::default() }).await;
     let runner = Runner::of(&served, Scope::Provision).await;
-    let create = |name: &str| {
-        json!({"attributes": {"userPrincipalName": name, "sharedMailbox": "Quiet: FullAccess"}})
-    };
+    let create =
+        |name: &str| json!({"attributes": {"userPrincipalName": name, "sharedMailbox": "Quiet: FullAccess"}});
     let taken = runner.run("std:account:create", create(MARK)).await.one();
     let rights = values(&taken, "sharedMailbox");
     assert!(rights.contains("Quiet: FullAccess") && rights.contains("O365Support: SendAs"), "{rights:?}");
@@ -404,11 +417,19 @@ async fn what_is_wrong_gets_the_right_status_in_the_words_of_the_runner() {
     at("{").await.refused(StatusCode::BAD_REQUEST, "not JSON");
     at("").await.refused(StatusCode::BAD_REQUEST, "empty");
     at(&"[".repeat(200_000)).await.refused(StatusCode::BAD_REQUEST, "not JSON");
-    at(r#"{"type":"std:account:unlock"}"#).await.refused(StatusCode::BAD_REQUEST, "unsupported command: std:account:unlock");
+    at(r#"{"type":"std:account:unlock"}"#)
+        .await
+        .refused(StatusCode::BAD_REQUEST, "unsupported command: std:account:unlock");
     at(r#"{"type":"std:account:read","input":{}}"#).await.refused(StatusCode::BAD_REQUEST, "names no object");
-    at(r#"{"type":"std:entitlement:list","input":{"type":"role"}}"#).await.refused(StatusCode::BAD_REQUEST, "role");
-    at(r#"{"type":"std:account:list","input":{"stateful":"maybe"}}"#).await.refused(StatusCode::BAD_REQUEST, "stateful");
-    at(&format!("{{\"type\":\"{}\"}}", "x".repeat(5_000_000))).await.refused(StatusCode::PAYLOAD_TOO_LARGE, "");
+    at(r#"{"type":"std:entitlement:list","input":{"type":"role"}}"#)
+        .await
+        .refused(StatusCode::BAD_REQUEST, "role");
+    at(r#"{"type":"std:account:list","input":{"stateful":"maybe"}}"#)
+        .await
+        .refused(StatusCode::BAD_REQUEST, "stateful");
+    at(&format!("{{\"type\":\"{}\"}}", "x".repeat(5_000_000)))
+        .await
+        .refused(StatusCode::PAYLOAD_TOO_LARGE, "");
     let list = r#"{"type":"std:account:list","input":{}}"#;
     // A change needs another scope, and is not looked at before.
     let update = r#"{"type":"std:account:update","input":{"identity":"x","changes":[]}}"#;
@@ -422,7 +443,8 @@ async fn what_is_wrong_gets_the_right_status_in_the_words_of_the_runner() {
     assert_eq!(foreign.text.replace("contoso", "nowhere"), unknown.text);
     assert_eq!(other.post("/sailpoint/other/any/deeper/path", list.into()).await.status, StatusCode::OK);
     runner.post("/sailpoint", list.into()).await.refused(StatusCode::NOT_FOUND, "name the source");
-    for trick in ["/sailpoint/..%2fcontoso", "/sailpoint/%ff", "/sailpoint/contoso%00", "/sailpoint//contoso"] {
+    for trick in ["/sailpoint/..%2fcontoso", "/sailpoint/%ff", "/sailpoint/contoso%00", "/sailpoint//contoso"]
+    {
         runner.post(trick, list.into()).await.refused(StatusCode::NOT_FOUND, "");
     }
     for forged in ["", "exo_forged", "a.b.c"] {
@@ -431,7 +453,10 @@ async fn what_is_wrong_gets_the_right_status_in_the_words_of_the_runner() {
     }
     let url = served.url("/sailpoint/contoso");
     let answer = runner.client.get(&url).send().await.unwrap();
-    assert_eq!((answer.status(), &answer.headers()["allow"]), (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap()));
+    assert_eq!(
+        (answer.status(), &answer.headers()["allow"]),
+        (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap())
+    );
     let form = runner.client.post(&url).header("content-type", "text/plain").body(list).send().await.unwrap();
     assert_eq!(form.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert!(form.text().await.unwrap().starts_with("generic error: \n + ConnectorError: "));

@@ -15,9 +15,9 @@ use crate::read::groups::End;
 use crate::read::query::{self, Dated, Key, Selection, Window};
 use crate::read::{accounts, by_id, feed, grants, groups, mailboxes, names, position, search};
 use crate::rows::{
-    AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, FeedPosition, Found, GroupFilter,
-    GroupRecord, GroupRef, LabelMatch, MailboxFilter, MailboxRecord, MailboxRef, MembershipRow, ObjectName,
-    Page, StoredGrant,
+    AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, FeedPosition, Found,
+    GroupFilter, GroupRecord, GroupRef, LabelMatch, MailboxFilter, MailboxRecord, MailboxRef, MembershipRow,
+    ObjectName, Page, StoredGrant,
 };
 use crate::run::{RunHandle, RunRecord, RunRequest, record};
 use crate::store::Store;

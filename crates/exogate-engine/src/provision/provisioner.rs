@@ -279,9 +279,7 @@ impl Provisioner {
         for id in journal.plans(source, LOOKED_THROUGH).await? {
             let records = journal.plan(source, &id).await?;
             let same = records.iter().any(|record| match &record.entry {
-                Entry::Accepted { plan: earlier, .. } => {
-                    earlier.asks_the_same(plan)
-                }
+                Entry::Accepted { plan: earlier, .. } => earlier.asks_the_same(plan),
                 _ => false,
             });
             let results = if same { result_of(&id, &records).results } else { Vec::new() };
@@ -318,9 +316,7 @@ impl Inner {
         let Some(id) = self.journal.by_key(self.store.name(), key).await? else { return Ok(None) };
         let records = self.journal.plan(self.store.name(), &id).await?;
         let same = records.iter().any(|record| match &record.entry {
-            Entry::Accepted { plan: earlier, .. } => {
-                earlier.asks_the_same(plan)
-            }
+            Entry::Accepted { plan: earlier, .. } => earlier.asks_the_same(plan),
             _ => false,
         });
         if !same {

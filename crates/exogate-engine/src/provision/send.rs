@@ -61,11 +61,7 @@ pub(super) async fn send(
     }
 }
 
-async fn perform(
-    tenant: &Tenant,
-    call: &Call,
-    password: Option<&SecretString>,
-) -> Result<Sent, WireError> {
+async fn perform(tenant: &Tenant, call: &Call, password: Option<&SecretString>) -> Result<Sent, WireError> {
     let change = |change: Change| match change {
         Change::Done => Sent::Taken { remarks: Vec::new(), made: None },
         Change::AlreadySo => Sent::AlreadySo("the directory says so".to_owned()),

@@ -64,8 +64,7 @@ impl Out {
     }
 
     async fn put(&mut self, data: &impl Serialize, of: Type) -> Result<(), Stop> {
-        lines::put(&mut self.buffer, data, of)
-            .map_err(|error| Stop::Refused(Refusal::inside(&error)))?;
+        lines::put(&mut self.buffer, data, of).map_err(|error| Stop::Refused(Refusal::inside(&error)))?;
         if self.buffer.len() >= CHUNK { self.flush().await } else { Ok(()) }
     }
 
@@ -210,10 +209,7 @@ mod tests {
         sender.send(lines("{}\n")).await.ok();
         sender.send(failed()).await.ok();
         let late = text(answer(Duration::from_secs(45), receiver).await).await;
-        assert_eq!(
-            late,
-            (StatusCode::OK, "{}\nnotFound error: \n + ConnectorError: gone\n".to_owned())
-        );
+        assert_eq!(late, (StatusCode::OK, "{}\nnotFound error: \n + ConnectorError: gone\n".to_owned()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -111,7 +111,11 @@ pub(super) async fn update(job: &Job, out: &mut Out) -> Result<(), Stop> {
             "set" => Op::Set,
             "add" => Op::Add,
             "remove" => Op::Remove,
-            _ => return Err(Refusal::bad(format!("there is no op {:?}; use Add, Set or Remove", change.op)).into()),
+            _ => {
+                return Err(
+                    Refusal::bad(format!("there is no op {:?}; use Add, Set or Remove", change.op)).into()
+                );
+            }
         };
         match value(&change.value) {
             Ok(value) => operations.extend(operation(op, change.attribute, value, &account, schema)),

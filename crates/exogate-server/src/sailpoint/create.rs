@@ -13,10 +13,10 @@ use serde_json::{Map, Value};
 use super::answer::{Out, Stop};
 use super::change::{self, Results};
 use super::command::Job;
+use super::lifecycle;
 use super::refusal::Refusal;
 use super::request;
 use super::schema::{IDENTITY, NAME};
-use super::lifecycle;
 
 /// The attribute that carries a password; never stored, never shown.
 const PASSWORD: &str = "password";
@@ -58,9 +58,10 @@ pub(super) async fn create(job: &Job, out: &mut Out) -> Result<(), Stop> {
             let schema = &job.source.context.account_schema;
             // What the account has beside is left: the request names what it needs, not all.
             let needed = operations.into_iter().filter_map(|operation| {
-                let multi = schema.attributes().iter().any(|known| {
-                    known.multi_valued && known.name.eq_ignore_ascii_case(&operation.name)
-                });
+                let multi = schema
+                    .attributes()
+                    .iter()
+                    .any(|known| known.multi_valued && known.name.eq_ignore_ascii_case(&operation.name));
                 let op = if multi { Op::Add } else { Op::Set };
                 let missing = change::is_missing(&operation, &account);
                 missing.then_some(AttributeOperation { op, ..operation })

@@ -148,7 +148,9 @@ pub(super) async fn changes(job: &Job, cursor: i64) -> Result<Vec<ChangeRecord>,
 /// The account that a change concerns, and whether it was deleted.
 fn concerned(change: &ChangeRecord) -> Option<(String, bool)> {
     let id = match (&change.happened, change.object) {
-        (Happened::Granted { principal, .. } | Happened::Revoked { principal, .. }, _) => principal.clone()?,
+        (Happened::Granted { principal, .. } | Happened::Revoked { principal, .. }, _) => {
+            principal.clone()?
+        }
         (Happened::Joined { member, .. } | Happened::Left { member, .. }, _) => member.clone(),
         (_, ObjectKind::User | ObjectKind::Mailbox) => change.id.clone(),
         (_, ObjectKind::Group) => return None,

@@ -161,7 +161,8 @@ pub(super) async fn read(job: &Job, out: &mut Out) -> Result<(), Stop> {
             let found = match job.source.store.find_mailbox(label).await? {
                 Found::One(mailbox) if mailbox.label.is_some() => rights_of(job, &mailbox.key).await?,
                 Found::Many(_) => {
-                    let text = format!("several mailboxes answer to {label:?}; ask for one by its label or address");
+                    let text =
+                        format!("several mailboxes answer to {label:?}; ask for one by its label or address");
                     return Err(Refusal::new(axum::http::StatusCode::CONFLICT, text).into());
                 }
                 _ => Vec::new(),

@@ -3,9 +3,7 @@
 
 use exogate_engine::provision::Secrets;
 use exogate_model::account::EXCHANGE_PREFIX;
-use exogate_model::plan::{
-    AttributeOperation, Op, Plan, PlanScalar, PlanValue, UserOperation, UserRequest,
-};
+use exogate_model::plan::{AttributeOperation, Op, Plan, PlanScalar, PlanValue, UserOperation, UserRequest};
 use exogate_model::schema::AttributeSource;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;

@@ -87,7 +87,11 @@ fn parse(bytes: &[u8]) -> Result<Body, Refusal> {
     };
     let kind = match body.remove("type") {
         Some(Value::String(kind)) => kind,
-        _ => return Err(Refusal::bad("the body names no command; set \"type\" to one such as std:account:list")),
+        _ => {
+            return Err(Refusal::bad(
+                "the body names no command; set \"type\" to one such as std:account:list",
+            ));
+        }
     };
     // The words of SailPoint's runner.
     let command = kind.parse().map_err(|()| Refusal::bad(format!("unsupported command: {kind}")))?;

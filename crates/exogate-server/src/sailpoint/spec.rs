@@ -60,9 +60,7 @@ pub(super) fn spec(source: &Source) -> Value {
 /// What is asked for when an account is made: its name, what Entra needs for a new user, and what the
 /// policy lets be set.
 fn fields(source: &Source) -> Vec<Value> {
-    let field = |name: &str, kind: &str, required: bool, value: Value| {
-        json!({ "key": name, "label": name, "type": kind, "required": required, "initialValue": value })
-    };
+    let field = |name: &str, kind: &str, required: bool, value: Value| json!({ "key": name, "label": name, "type": kind, "required": required, "initialValue": value });
     let identity = |name: &str| json!({ "type": "identityAttribute", "attributes": { "name": name } });
     let mut fields = vec![field(NAME, "string", true, identity("email"))];
     if source.context.options.manage_users {

@@ -1,10 +1,10 @@
 //! The state that a client keeps between two listings: how far it has heard, and in what shape.
 
+use axum::http::StatusCode;
 use exogate_engine::SourceContext;
 use exogate_store::FeedPosition;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use axum::http::StatusCode;
 
 use super::refusal::Refusal;
 
@@ -48,11 +48,7 @@ impl State {
     }
 
     /// From where this client goes on.
-    pub(super) fn since(
-        &self,
-        position: &FeedPosition,
-        context: &SourceContext,
-    ) -> Result<Since, Refusal> {
+    pub(super) fn since(&self, position: &FeedPosition, context: &SourceContext) -> Result<Since, Refusal> {
         let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
         let (Some(cursor), Some(run)) = (number(&self.cursor), number(&self.run)) else {
             return Err(foreign());

@@ -25,14 +25,12 @@ pub const MOUNTS: &[&str] = &["/sailpoint"];
 
 /// All doors. A door is added here, in one line each.
 pub(super) fn all(gateway: &Gateway) -> Vec<Door> {
-    vec![
-        Door {
-            name: "sailpoint",
-            mount: "/sailpoint",
-            router: sailpoint::router(gateway.clone()),
-            refusal: sailpoint::refusal,
-        },
-    ]
+    vec![Door {
+        name: "sailpoint",
+        mount: "/sailpoint",
+        router: sailpoint::router(gateway.clone()),
+        refusal: sailpoint::refusal,
+    }]
 }
 
 /// An error outside of all doors.

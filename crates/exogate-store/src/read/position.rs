@@ -23,7 +23,8 @@ pub(crate) fn position(connection: &Connection, source: i64) -> Result<FeedPosit
         .query_row([source], |row| row.get(0))
         .optional()?
         .unwrap_or_default();
-    let mut settled = connection.prepare_cached("SELECT part FROM settled WHERE source = ?1 ORDER BY part")?;
+    let mut settled =
+        connection.prepare_cached("SELECT part FROM settled WHERE source = ?1 ORDER BY part")?;
     for part in settled.query_map([source], |row| row.get::<_, String>(0))? {
         shape.push('+');
         shape.push_str(&part?);

@@ -58,7 +58,9 @@ impl Compiler<'_> {
             UserOperation::Delete if !self.rules.options.delete_users => {
                 self.refuse(of, "", Problem::UsersNotDeleted);
             }
-            UserOperation::Delete => self.user_step(of, Phase::Delete, Action::DeleteUser, ("user", "", "(none)")),
+            UserOperation::Delete => {
+                self.user_step(of, Phase::Delete, Action::DeleteUser, ("user", "", "(none)"))
+            }
             UserOperation::SetPassword => {
                 let line = ("password", "(not shown)", "(not shown)");
                 self.user_step(of, Phase::Edit, Action::SetPassword, line);
@@ -146,7 +148,10 @@ impl Compiler<'_> {
                 let set = AttributeOperation { op: Op::Set, ..operation.clone() };
                 return self.user_edit(serves, &set, &definition);
             }
-            None if name.get(..EXCHANGE_PREFIX.len()).is_some_and(|p| p.eq_ignore_ascii_case(EXCHANGE_PREFIX)) => {
+            None if name
+                .get(..EXCHANGE_PREFIX.len())
+                .is_some_and(|p| p.eq_ignore_ascii_case(EXCHANGE_PREFIX)) =>
+            {
                 Problem::NoMailbox { name: serves.of.clone(), attribute: name.to_owned() }
             }
             None if self.rules.account_schema.get(name).is_some() => Problem::ReadOnly {
@@ -169,7 +174,8 @@ impl Compiler<'_> {
         }
         let schema = self.rules.account_schema.attributes();
         let known = schema.iter().find(|known| known.name.eq_ignore_ascii_case(name))?;
-        matches!(known.source, AttributeSource::Entra(property) if is_settable(property)).then(|| known.clone())
+        matches!(known.source, AttributeSource::Entra(property) if is_settable(property))
+            .then(|| known.clone())
     }
 
     /// An operation on an attribute that Graph sets.
