@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::clock::Time;
 use crate::state::app::{resource, role};
-use crate::state::{App, AppCertificate, AppKind, AppSecret, Consent, ResourceRole, State};
+use crate::state::{App, AppCertificate, AppKind, AppSecret, Consent, Face, ResourceRole, State};
 
 /// An app to be registered.
 #[derive(Clone, Default, PartialEq, Deserialize)]
@@ -235,6 +235,16 @@ pub(crate) fn remove_credential(state: &mut State, client_id: Uuid, key_id: Uuid
         return Err(format!("the app has no credential {key_id}"));
     }
     Ok(())
+}
+
+/// Removes an app, and its service principal from the groups that it is in.
+pub(crate) fn remove(state: &mut State, client_id: Uuid, now: Time) {
+    let principal = state.app(client_id).map(|app| app.principal_id);
+    state.apps.retain(|app| app.client_id != client_id);
+    if let Some(place) = principal.and_then(|id| state.find(id)) {
+        // It is there: it has just been found.
+        let _ = state.edit(Face::Graph, now).purge(place);
+    }
 }
 
 /// Grants to add and to take away.

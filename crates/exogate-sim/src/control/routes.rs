@@ -292,7 +292,7 @@ fn app_call(world: &World, request: &Request, method: &str, rest: &[&str]) -> An
         }
         ("DELETE", [id]) => {
             let id = client(id)?;
-            world.state_mut().apps.retain(|app| app.client_id != id);
+            apps::remove(&mut world.state_mut(), id, now);
             done()
         }
         ("POST", [id, "secrets"]) => {

@@ -138,7 +138,9 @@ fn read_options(query: &Query) -> Options {
 /// `users('x')` → `users`, `x`; `delta()` → `delta`; `servicePrincipals(appId='x')` → `servicePrincipals`, `appId=x`.
 fn take_apart(segments: &[String]) -> Vec<String> {
     let mut parts = Vec::with_capacity(segments.len() + 1);
-    for segment in segments {
+    // An older way of naming the tenant, which adds nothing.
+    let own = segments.first().is_some_and(|first| first.eq_ignore_ascii_case("myorganization"));
+    for segment in &segments[usize::from(own)..] {
         match segment.strip_suffix(')').and_then(|inner| inner.split_once('(')) {
             Some((name, key)) if !name.is_empty() => {
                 parts.push(name.to_owned());
@@ -228,6 +230,7 @@ mod tests {
             ("/v1.0/users/delta()", vec!["users", "delta"]),
             ("/v1.0/users(%27a%27)", vec!["users", "a"]),
             ("/v1.0/servicePrincipals(appId='1')", vec!["servicePrincipals", "appId=1"]),
+            ("/v1.0/myorganization/servicePrincipals", vec!["servicePrincipals"]),
             ("/v1.0/", vec![]),
         ] {
             assert_eq!(call(target).segments, segments, "{target}");

@@ -16,6 +16,8 @@ pub fn type_of(object: &Object) -> Type {
         Type::User
     } else if object.group().is_some() {
         Type::Group
+    } else if object.principal().is_some() {
+        Type::Principal
     } else {
         Type::Contact
     }

@@ -38,6 +38,9 @@ pub struct GraphKnobs {
     pub eventual_index_seconds: f64,
     /// Answers of a `$batch` come back in another order than asked.
     pub batch_shuffle: bool,
+    /// Casts such as `/members/microsoft.graph.user` need `ConsistencyLevel: eventual` and `$count=true`. Microsoft's
+    /// pages say so; clients in use rely on the service being lenient.
+    pub strict_casts: bool,
     /// The tenant has a premium licence (`signInActivity`).
     pub premium: bool,
     /// Cloud security groups are kept in deletedItems (since late 2025).
@@ -73,6 +76,7 @@ impl Default for GraphKnobs {
             list_duplicate_across_pages: false,
             eventual_index_seconds: 0.0,
             batch_shuffle: true,
+            strict_casts: false,
             premium: true,
             soft_delete_security_groups: true,
         }

@@ -1,11 +1,13 @@
 //! Microsoft Graph v1.0 as directory clients use it: users, groups, contacts, their relations, delta, batches, and
 //! the small sets that connection tests ask for. Mail, files and the rest of Graph are not here.
 
+mod apps;
 pub mod batch;
 pub mod call;
 pub mod delta;
 pub mod error;
 pub mod eval;
+mod few;
 pub mod json;
 mod knobs;
 pub mod list;
@@ -24,6 +26,7 @@ pub mod serve;
 pub mod single;
 pub mod token;
 pub mod units;
+mod vacant;
 pub mod value;
 pub mod write;
 

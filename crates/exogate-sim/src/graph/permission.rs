@@ -59,6 +59,8 @@ pub enum Act {
     ReadRoles,
     /// Applications and service principals.
     ReadApps,
+    /// Application permissions granted to applications.
+    WriteGrants,
 }
 
 const fn permissions(act: Act) -> &'static [&'static str] {
@@ -181,6 +183,7 @@ const fn permissions(act: Act) -> &'static [&'static str] {
             "Directory.ReadWrite.All",
             "Directory.AccessAsUser.All",
         ],
+        Act::WriteGrants => &["AppRoleAssignment.ReadWrite.All"],
         Act::ReadApps => &[
             "Application.Read.All",
             "Application.ReadWrite.All",
@@ -216,6 +219,7 @@ pub fn sees(principal: &Principal, kind: Type) -> bool {
             Type::User => Act::ReadUsersBasic,
             Type::Group => Act::ReadGroups,
             Type::Contact => Act::ReadContacts,
+            Type::Principal => Act::ReadApps,
         },
     )
 }

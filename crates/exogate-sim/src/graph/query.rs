@@ -59,7 +59,7 @@ impl Set {
     fn types(self) -> Vec<Type> {
         match self {
             Self::One(kind) => vec![kind],
-            Self::Mixed => vec![Type::User, Type::Group, Type::Contact],
+            Self::Mixed => vec![Type::User, Type::Group, Type::Contact, Type::Principal],
         }
     }
 }
@@ -70,7 +70,7 @@ pub struct Expansion {
     /// Name as asked.
     pub name: String,
     /// Columns per type.
-    pub columns: [Vec<Column>; 3],
+    pub columns: [Vec<Column>; 4],
 }
 
 /// A compiled query.
@@ -79,7 +79,7 @@ pub struct Plan {
     /// What is listed.
     pub set: Set,
     /// Columns per type.
-    pub columns: [Vec<Column>; 3],
+    pub columns: [Vec<Column>; 4],
     /// The names of `$select` as contexts repeat them.
     pub selected: Option<Vec<String>>,
     /// Filter per type; empty when there is none.
@@ -103,6 +103,7 @@ pub const fn slot(kind: Type) -> usize {
         Type::User => 0,
         Type::Group => 1,
         Type::Contact => 2,
+        Type::Principal => 3,
     }
 }
 
@@ -209,7 +210,7 @@ fn top(call: &Call, most: usize, usual: usize) -> Result<usize, GraphError> {
     }
 }
 
-type Columns = ([Vec<Column>; 3], Option<Vec<String>>);
+type Columns = ([Vec<Column>; 4], Option<Vec<String>>);
 
 /// The columns that `$select` asks for.
 ///
@@ -221,7 +222,7 @@ pub fn columns(
     set: Set,
     collection: bool,
 ) -> Result<Columns, GraphError> {
-    let mut columns: [Vec<Column>; 3] = Default::default();
+    let mut columns: [Vec<Column>; 4] = Default::default();
     let select = select.filter(|names| !names.is_empty() && !names.iter().any(|name| name == "*"));
     let Some(names) = select else {
         for kind in set.types() {

@@ -56,6 +56,7 @@ pub fn push_type(out: &mut Vec<u8>, kind: Type) {
         Type::User => b"\"@odata.type\":\"#microsoft.graph.user\"",
         Type::Group => b"\"@odata.type\":\"#microsoft.graph.group\"",
         Type::Contact => b"\"@odata.type\":\"#microsoft.graph.orgContact\"",
+        Type::Principal => b"\"@odata.type\":\"#microsoft.graph.servicePrincipal\"",
     });
 }
 
@@ -72,7 +73,7 @@ pub fn push_mixed(
     out: &mut Vec<u8>,
     source: &Source<'_>,
     object: &Object,
-    columns: &[Vec<Column>; 3],
+    columns: &[Vec<Column>; 4],
     principal: &Principal,
 ) {
     let kind = type_of(object);

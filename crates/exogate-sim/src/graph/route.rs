@@ -11,7 +11,7 @@ use super::query::Set;
 use super::scene::Scene;
 use super::schema::Type;
 use super::single;
-use super::{delta, organization, write};
+use super::{apps, delta, few, organization, vacant, write};
 use crate::state::{Class, Idx, Object, State};
 
 /// Answers a call.
@@ -44,7 +44,7 @@ fn is_reading_action(path: &[&str]) -> bool {
     matches!(
         path,
         ["directoryobjects", "getbyids"]
-            | [_, _, "checkmembergroups" | "getmembergroups" | "getmemberobjects"]
+            | [_, _, "checkmembergroups" | "checkmemberobjects" | "getmembergroups" | "getmemberobjects"]
     )
 }
 
@@ -63,8 +63,19 @@ fn cast(segment: &str) -> Option<Type> {
         "user" => Some(Type::User),
         "group" => Some(Type::Group),
         "orgcontact" => Some(Type::Contact),
+        "serviceprincipal" => Some(Type::Principal),
         _ => None,
     }
+}
+
+/// Types of directory objects that this tenant has none of in relations.
+fn absent(segment: &str) -> bool {
+    let name = segment.strip_prefix("microsoft.graph.").or_else(|| segment.strip_prefix("graph."));
+    matches!(name, Some("device" | "administrativeunit" | "application" | "endpoint"))
+}
+
+fn is_role(segment: &str) -> bool {
+    matches!(segment, "microsoft.graph.directoryrole" | "graph.directoryrole")
 }
 
 fn read(scene: &Scene<'_>, call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
@@ -73,6 +84,9 @@ fn read(scene: &Scene<'_>, call: &Call, path: &[&str]) -> Result<Answer, GraphEr
     let view = scene.view(state);
     let key = |at: usize| call.segments.get(at).map_or("", String::as_str);
     if let Some(answer) = organization::answer(scene, state, call, path) {
+        return answer;
+    }
+    if let Some(answer) = apps::answer(scene, state, call, path) {
         return answer;
     }
     if let ["directory", "deleteditems", rest @ ..] = path {
@@ -84,7 +98,11 @@ fn read(scene: &Scene<'_>, call: &Call, path: &[&str]) -> Result<Answer, GraphEr
                 scene.require(&[Act::ReadDirectory])?;
                 let plan = single::any_plan(scene, call)?;
                 let id = key(1).parse().map_err(|_| GraphError::not_found(key(1)))?;
-                let (idx, object) = view.find_live(id).ok_or_else(|| GraphError::not_found(key(1)))?;
+                let Some((idx, object)) = view.find_live(id) else {
+                    return apps::directory_object(state, call, key(1))
+                        .map(|item| few::entity(call, "directoryObjects", item))
+                        .ok_or_else(|| GraphError::not_found(key(1)));
+                };
                 Ok(Answer::json(single::entity(scene, &view, call, &plan, idx, object)))
             }
             [_, navigation] => {
@@ -96,7 +114,8 @@ fn read(scene: &Scene<'_>, call: &Call, path: &[&str]) -> Result<Answer, GraphEr
         };
     }
     let Some((kind, class)) = path.first().and_then(|first| set_of(first)) else {
-        return Err(GraphError::no_segment(key(0)));
+        return vacant::answer(scene, state, call, path)
+            .unwrap_or_else(|| Err(GraphError::no_segment(key(0))));
     };
     match &path[1..] {
         [] => {
@@ -116,11 +135,12 @@ fn read(scene: &Scene<'_>, call: &Call, path: &[&str]) -> Result<Answer, GraphEr
     }
 }
 
-fn readable(scene: &Scene<'_>, kind: Type) -> Result<(), GraphError> {
+pub(super) fn readable(scene: &Scene<'_>, kind: Type) -> Result<(), GraphError> {
     scene.require(&[match kind {
         Type::User => Act::ReadUsersBasic,
         Type::Group => Act::ReadGroups,
         Type::Contact => Act::ReadContacts,
+        Type::Principal => Act::ReadApps,
     }])
 }
 
@@ -154,13 +174,14 @@ fn relation(
                 "Exception of type 'Microsoft.Fast.Profile.Core.Exception.ImageNotFoundException' was thrown.",
             ));
         }
-        _ => return Err(GraphError::no_segment(call.segments.get(2).map_or("", String::as_str))),
+        _ => return vacant::relation(scene, state, call, kind, object, rest),
     };
     match kind {
         Type::Group => scene.require(&[Act::ReadMembers])?,
         Type::User if object.id == scene.principal.object_id => {}
         Type::User => scene.require(&[Act::ReadDirectory, Act::ReadUsers, Act::ReadGroups])?,
         Type::Contact => scene.require(&[Act::ReadContacts])?,
+        Type::Principal => scene.require(&[Act::ReadApps])?,
     }
     let hidden = object.group().is_some_and(|group| group.hidden_membership)
         && matches!(navigation, "members" | "transitiveMembers")
@@ -168,20 +189,34 @@ fn relation(
     let mut objects = if hidden { Vec::new() } else { nav::related(&view, idx, object, navigation) };
     let mut tail = tail;
     let mut set = Set::Mixed;
+    let mut roles = if navigation.ends_with("emberOf") {
+        organization::roles_of(state, Some(idx), object.id)
+    } else {
+        Vec::new()
+    };
     if let [only, after @ ..] = tail
-        && let Some(wanted) = cast(only)
+        && (cast(only).is_some() || absent(only) || is_role(only))
     {
-        if !(call.eventual() && (call.options.count || after == ["$count"])) {
+        if scene.knobs.strict_casts && !(call.eventual() && (call.options.count || after == ["$count"])) {
             return Err(GraphError::unsupported_query(
                 "The specified cast is not supported because the required parameters might be missing. Try adding $count=true query parameter and ConsistencyLevel:eventual header. Refer to https://aka.ms/graph-docs/advanced-queries for more information.",
             ));
         }
-        objects = list::only(objects, wanted);
-        set = Set::One(wanted);
+        if is_role(only) && after.is_empty() {
+            return Ok(few::collection(call, "directoryRoles", roles));
+        }
+        roles.clear();
+        objects = match cast(only) {
+            Some(wanted) => {
+                set = Set::One(wanted);
+                list::only(objects, wanted)
+            }
+            None => Vec::new(),
+        };
         tail = after;
     }
     match tail {
-        [] => list::answer(scene, &view, call, set, Origin::Fixed(objects)),
+        [] => Ok(few::with_more(call, list::answer(scene, &view, call, set, Origin::Fixed(objects))?, roles)),
         ["$count"] => list::count_answer(scene, &view, call, set, Origin::Fixed(objects)),
         ["$ref"] => Ok(references(call, &objects)),
         [id] if navigation == "members" || navigation == "owners" => {
@@ -307,7 +342,7 @@ fn deleted(scene: &Scene<'_>, state: &State, call: &Call, rest: &[&str]) -> Resu
             let class = match kind {
                 Type::User => Class::DeletedUsers,
                 Type::Group => Class::DeletedGroups,
-                Type::Contact => return Err(GraphError::not_implemented()),
+                Type::Contact | Type::Principal => return Err(GraphError::not_implemented()),
             };
             scene.require(&[if kind == Type::User { Act::ReadUsers } else { Act::ReadGroups }])?;
             match tail {
@@ -392,8 +427,8 @@ fn read_action(scene: &Scene<'_>, call: &Call, path: &[&str]) -> Result<Answer, 
         })
         .map(|(_, group)| group.id.to_string())
         .collect();
-    let value: Vec<String> = if path.last() == Some(&"checkmembergroups") {
-        let asked = texts("groupIds");
+    let value: Vec<String> = if path.last().is_some_and(|last| last.starts_with("check")) {
+        let asked = texts(if path.last() == Some(&"checkmemberobjects") { "ids" } else { "groupIds" });
         if asked.len() > 20 {
             return Err(GraphError::bad_request("Too many group ids; the maximum is 20."));
         }

@@ -25,6 +25,7 @@ pub fn find<'s>(view: &View<'s>, kind: Type, key: &str) -> Result<(Idx, &'s Obje
             Type::User => object.user().is_some(),
             Type::Group => object.group().is_some_and(|group| group.kind != GroupKind::DynamicDistribution),
             Type::Contact => object.contact().is_some(),
+            Type::Principal => object.principal().is_some(),
         })
         .ok_or_else(|| GraphError::not_found(key))
 }
@@ -46,6 +47,7 @@ pub fn get(
             Type::User => Act::ReadUsersBasic,
             Type::Group => Act::ReadGroups,
             Type::Contact => Act::ReadContacts,
+            Type::Principal => Act::ReadApps,
         }])?;
     }
     let plan = single(scene, call, kind)?;

@@ -6,7 +6,9 @@ use uuid::Uuid;
 use super::json::{push_id, push_members, push_text, push_texts};
 use super::schema::{Field, Kind, Property, REQUIRED};
 use crate::clock::Time;
-use crate::state::{AttrValue, DirSync, GroupKind, Object, RecipientTypeDetails, Tenant, Text, UserType};
+use crate::state::{
+    AttrValue, DirSync, GroupKind, Object, Principal, RecipientTypeDetails, Tenant, Text, UserType,
+};
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,10 +105,22 @@ pub fn value<'a>(source: &Source<'a>, object: &'a Object, property: &Property) -
                 user_value(source, object, property.field)
             } else if object.group().is_some() {
                 group_value(object, property.field)
+            } else if let Some(principal) = object.principal() {
+                principal_value(principal, property.field)
             } else {
                 contact_value(object, property.field)
             }
         }
+    }
+}
+
+fn principal_value(principal: &Principal, field: Field) -> Value<'_> {
+    match field {
+        Field::Enabled => Value::Bool(true),
+        Field::AppId => Value::Id(principal.app_id),
+        Field::PrincipalType => Value::Text(&principal.kind),
+        Field::PrincipalNames => Value::Raw(format!("[\"{}\"]", principal.app_id)),
+        _ => Value::Null,
     }
 }
 

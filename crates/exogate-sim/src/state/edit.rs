@@ -201,6 +201,7 @@ pub(super) fn classes(object: &Object) -> impl Iterator<Item = Class> {
         Body::Group(_) => Some(Class::DeletedGroups),
         Body::Contact(_) if live => Some(Class::Contacts),
         Body::Contact(_) => None,
+        Body::Principal(_) => live.then_some(Class::Principals),
     };
     let second = object.details().filter(|_| live).map(Class::Recipients);
     let soft_deleted = (!live && object.mailbox().is_some()) || (live && object.disconnected.is_some());

@@ -37,7 +37,7 @@ pub use edit::{Edit, StateError};
 pub use keys::KeyKind;
 pub use object::{
     Body, Contact, DirSync, Disconnected, Group, GroupKind, Life, MembershipRule, Object, ObjectKind,
-    OnPremises, Snapshot, User, UserType,
+    OnPremises, Principal, Snapshot, User, UserType,
 };
 pub use overlay::{Delays, Face};
 pub use recipient::{FolderPermission, FolderUser, Mailbox, Recipient, RecipientTypeDetails};
@@ -83,10 +83,12 @@ pub enum Class {
     DeletedGroups,
     /// Deleted users with a mailbox and live users with a disconnected one.
     SoftDeletedMailboxes,
+    /// Service principals that take part in relations.
+    Principals,
 }
 
 impl Class {
-    const COUNT: usize = 6 + RecipientTypeDetails::ALL.len();
+    const COUNT: usize = 7 + RecipientTypeDetails::ALL.len();
 
     const fn slot(self) -> usize {
         match self {
@@ -96,7 +98,8 @@ impl Class {
             Self::DeletedUsers => 3,
             Self::DeletedGroups => 4,
             Self::SoftDeletedMailboxes => 5,
-            Self::Recipients(details) => 6 + details as usize,
+            Self::Principals => 6,
+            Self::Recipients(details) => 7 + details as usize,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A directory object as both faces share it: users, groups and contacts. Rendering, defaults
+//! A directory object as both faces share it: users, groups, contacts, service principals. Rendering, defaults
 //! and rules of what may be written belong to the faces.
 
 use std::sync::Arc;
@@ -71,6 +71,7 @@ pub enum ObjectKind {
     User,
     Group,
     Contact,
+    Principal,
 }
 
 /// What only one kind of object has.
@@ -80,6 +81,7 @@ pub enum Body {
     User(Box<User>),
     Group(Box<Group>),
     Contact(Box<Contact>),
+    Principal(Box<Principal>),
 }
 
 /// Traces of an on-premises directory.
@@ -259,6 +261,14 @@ pub struct Contact {
     pub phone: Option<Text>,
 }
 
+/// A service principal as a member or owner of groups. What it is and may do, its [`super::App`] says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Principal {
+    pub app_id: Uuid,
+    /// `servicePrincipalType`.
+    pub kind: Text,
+}
+
 impl Object {
     #[must_use]
     pub fn kind(&self) -> ObjectKind {
@@ -266,6 +276,7 @@ impl Object {
             Body::User(_) => ObjectKind::User,
             Body::Group(_) => ObjectKind::Group,
             Body::Contact(_) => ObjectKind::Contact,
+            Body::Principal(_) => ObjectKind::Principal,
         }
     }
 
@@ -308,6 +319,11 @@ impl Object {
     #[must_use]
     pub fn contact(&self) -> Option<&Contact> {
         if let Body::Contact(contact) = &self.body { Some(contact) } else { None }
+    }
+
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        if let Body::Principal(principal) = &self.body { Some(principal) } else { None }
     }
 
     pub fn contact_mut(&mut self) -> Option<&mut Contact> {

@@ -4,6 +4,7 @@
 
 mod delta;
 mod feed;
+mod principals;
 mod queries;
 mod reads;
 mod robust;

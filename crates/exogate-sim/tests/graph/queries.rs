@@ -169,7 +169,7 @@ fn members_carry_their_type() {
     let (_, page) = tenant.get(&format!("/v1.0/groups/{id}?$expand=members($select=id)&$select=id"));
     assert_eq!(page["members"].as_array().unwrap().len(), 20);
     let cast = format!("/v1.0/groups/{id}/members/microsoft.graph.user?$count=true&$select=id");
-    assert_eq!(tenant.get(&cast).0, 400);
+    assert_eq!(tenant.get(&format!("/v1.0/groups/{id}/members/microsoft.graph.user?$select=id")).0, 200);
     let (users, _) = tenant.all(&cast, &[("consistencylevel", "eventual")]);
     assert!(users.iter().all(|user| user.get("@odata.type").is_none()));
     // The other direction.

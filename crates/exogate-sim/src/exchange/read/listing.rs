@@ -69,6 +69,7 @@ pub(super) fn plain_details(object: &Object) -> &'static str {
         Body::User(_) => "User",
         Body::Contact(_) => "Contact",
         Body::Group(_) => "UniversalSecurityGroup",
+        Body::Principal(_) => "ServicePrincipal",
     }
 }
 
@@ -77,6 +78,7 @@ fn plain_type(object: &Object) -> &'static str {
         Body::User(_) => "User",
         Body::Contact(_) => "Contact",
         Body::Group(_) => "Group",
+        Body::Principal(_) => "ServicePrincipal",
     }
 }
 

@@ -174,6 +174,7 @@ impl<'a> RecipientRow<'a> {
             Body::User(_) => "User",
             Body::Contact(_) => "Contact",
             Body::Group(_) => "Group",
+            Body::Principal(_) => "ServicePrincipal",
         }
     }
 
@@ -188,7 +189,7 @@ impl<'a> RecipientRow<'a> {
 
     fn classes(&self) -> &'static [&'static str] {
         match &self.object.body {
-            Body::User(_) => &["top", "person", "organizationalPerson", "user"],
+            Body::User(_) | Body::Principal(_) => &["top", "person", "organizationalPerson", "user"],
             Body::Contact(_) => &["top", "person", "organizationalPerson", "contact"],
             Body::Group(group) if group.kind == GroupKind::DynamicDistribution => {
                 &["top", "msExchDynamicDistributionList"]

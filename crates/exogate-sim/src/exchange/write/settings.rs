@@ -206,6 +206,7 @@ impl Planner<'_> {
             _ => match &self.object.body {
                 Body::Group(_) => self.group(name, value, text, on),
                 Body::Contact(_) => Ok(self.contact(name, value, &text)),
+                Body::Principal(_) => Ok(None),
                 Body::User(_) => self.person(name, value, text, on),
             },
         }

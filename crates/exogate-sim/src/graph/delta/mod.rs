@@ -101,6 +101,7 @@ pub fn answer(scene: &Scene<'_>, state: &State, call: &Call, kind: Type) -> Resu
         Type::User => Act::ReadUsers,
         Type::Group => Act::ReadGroups,
         Type::Contact => Act::ReadContacts,
+        Type::Principal => Act::ReadApps,
     }])?;
     let place = place(scene, state, call, kind)?;
     let shape = shape(scene, call, kind, &place.tracked)?;
@@ -305,7 +306,7 @@ fn shape(scene: &Scene<'_>, call: &Call, kind: Type, tracked: &Tracked) -> Resul
         |name: &str| tracked.select.iter().flatten().any(|selected| selected.eq_ignore_ascii_case(name));
     let navigation = |name: &str| match kind {
         Type::Group => name.eq_ignore_ascii_case("members") || name.eq_ignore_ascii_case("owners"),
-        Type::User | Type::Contact => name.eq_ignore_ascii_case("manager"),
+        Type::User | Type::Contact | Type::Principal => name.eq_ignore_ascii_case("manager"),
     };
     let plain: Option<Vec<String>> =
         tracked.select.as_ref().map(|names| names.iter().filter(|name| !navigation(name)).cloned().collect());

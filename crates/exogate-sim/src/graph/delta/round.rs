@@ -126,6 +126,7 @@ fn kind_of(view: &View<'_>, idx: Idx) -> Type {
             ObjectKind::User => Type::User,
             ObjectKind::Group => Type::Group,
             ObjectKind::Contact => Type::Contact,
+            ObjectKind::Principal => Type::Principal,
         },
         (None, None) => Type::User,
     }

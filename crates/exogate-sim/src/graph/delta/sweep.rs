@@ -15,6 +15,7 @@ pub(super) fn fill(scene: &Scene<'_>, state: &State, shape: &Shape, place: &Plac
         Type::User => Class::Users,
         Type::Group => Class::Groups,
         Type::Contact => Class::Contacts,
+        Type::Principal => Class::Principals,
     };
     let limit = match shape.kind {
         Type::Group => scene.knobs.delta_groups_per_page,

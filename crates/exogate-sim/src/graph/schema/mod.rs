@@ -3,6 +3,7 @@
 
 mod contact;
 mod group;
+mod principal;
 mod user;
 
 /// The directory types that carry a property table.
@@ -14,6 +15,8 @@ pub enum Type {
     Group,
     /// `microsoft.graph.orgContact`
     Contact,
+    /// `microsoft.graph.servicePrincipal`
+    Principal,
 }
 
 impl Type {
@@ -24,6 +27,7 @@ impl Type {
             Self::User => "user",
             Self::Group => "group",
             Self::Contact => "orgContact",
+            Self::Principal => "servicePrincipal",
         }
     }
 
@@ -34,6 +38,7 @@ impl Type {
             Self::User => "User",
             Self::Group => "Group",
             Self::Contact => "OrgContact",
+            Self::Principal => "ServicePrincipal",
         }
     }
 
@@ -44,6 +49,7 @@ impl Type {
             Self::User => "users",
             Self::Group => "groups",
             Self::Contact => "contacts",
+            Self::Principal => "servicePrincipals",
         }
     }
 
@@ -54,6 +60,7 @@ impl Type {
             Self::User => &user::USER,
             Self::Group => &group::GROUP,
             Self::Contact => &contact::CONTACT,
+            Self::Principal => &principal::PRINCIPAL,
         }
     }
 
@@ -159,6 +166,9 @@ pub enum Field {
     Visibility,
     Organization,
     Phones,
+    AppId,
+    PrincipalType,
+    PrincipalNames,
     /// Written, never shown.
     Hidden,
     /// Shared with the Exchange face under this name.

@@ -19,7 +19,7 @@ pub fn delete(scene: &Scene<'_>, kind: Type, key: &str) -> Result<Answer, GraphE
     let mut state = scene.world.state_mut();
     scene.require(&[match kind {
         Type::User => Act::DeleteUsers,
-        Type::Group | Type::Contact => Act::WriteGroups,
+        Type::Group | Type::Contact | Type::Principal => Act::WriteGroups,
     }])?;
     let (idx, _) = target(scene, &state, kind, key)?;
     remove(scene, &mut state, idx)
@@ -36,7 +36,7 @@ pub fn delete_any(scene: &Scene<'_>, id: &str) -> Result<Answer, GraphError> {
         .ok_or_else(|| GraphError::not_found(id))?;
     scene.require(&[match kind {
         Type::User => Act::DeleteUsers,
-        Type::Group | Type::Contact => Act::WriteGroups,
+        Type::Group | Type::Contact | Type::Principal => Act::WriteGroups,
     }])?;
     remove(scene, &mut state, idx)
 }

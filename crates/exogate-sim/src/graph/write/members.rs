@@ -105,7 +105,7 @@ fn fits(state: &State, held: &Group, group: Idx, other: Idx, edge: Edge) -> Resu
     }
     let user = object.user().is_some();
     let allowed = match edge {
-        Edge::Owners => user,
+        Edge::Owners => user || object.principal().is_some(),
         // Microsoft 365 groups hold people only.
         Edge::Members => user || held.kind != GroupKind::Microsoft365,
     };

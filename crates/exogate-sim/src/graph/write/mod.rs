@@ -12,6 +12,7 @@ use http::Method;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::apps;
 use super::call::{Answer, Call};
 use super::error::GraphError;
 use super::scene::Scene;
@@ -34,7 +35,16 @@ const MAIL_GROUP: &str = "Cannot Update a mail-enabled security groups and or di
 pub fn answer(scene: &Scene<'_>, call: &Call, path: &[&str]) -> Result<Answer, GraphError> {
     let key = |at: usize| call.segments.get(at).map_or("", String::as_str);
     let method = &call.method;
+    admit_principals(scene, call, path);
     match path {
+        ["serviceprincipals", _, "approleassignments" | "approleassignedto"] if method == Method::POST => {
+            apps::assign(scene, call)
+        }
+        ["serviceprincipals", _, "approleassignments" | "approleassignedto", id]
+            if method == Method::DELETE =>
+        {
+            apps::unassign(scene, id)
+        }
         ["users"] if method == Method::POST => users::create(scene, call),
         ["users", _] if method == Method::PATCH => users::update(scene, call, key(1)),
         ["users", _] if method == Method::DELETE => life::delete(scene, Type::User, key(1)),
@@ -88,6 +98,26 @@ fn already(edge: &str) -> GraphError {
     GraphError::bad_request(format!(
         "One or more added object references already exist for the following modified properties: '{edge}'."
     ))
+}
+
+/// Service principals named by the body of a write of groups enter the directory's relations before it.
+fn admit_principals(scene: &Scene<'_>, call: &Call, path: &[&str]) {
+    if path.first() != Some(&"groups") || call.body.is_empty() {
+        return;
+    }
+    let Ok(Value::Object(body)) = serde_json::from_slice(&call.body) else { return };
+    let named = body.iter().filter(|(name, _)| *name == "@odata.id" || name.ends_with("@odata.bind"));
+    let urls = named.flat_map(|(_, value)| match value {
+        Value::String(one) => vec![one.clone()],
+        Value::Array(all) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    });
+    for url in urls {
+        let key = url.rsplit(['/', '(']).next().unwrap_or_default().trim_matches([')', '\'']);
+        if let Ok(id) = key.parse::<Uuid>() {
+            apps::admit(scene, &mut scene.world.state_mut(), id);
+        }
+    }
 }
 
 /// The object that an `@odata.id` leads to.
