@@ -23,6 +23,7 @@ def _tenant():
         host=host,
         port=int(port),
         imds=f"http://{facts['imds']}",
+        control=f"http://{facts['control']}/_sim",
         tenant_id=facts["tenantId"],
         domain=facts["domain"],
         initial_domain=facts["initialDomain"],

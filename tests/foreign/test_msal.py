@@ -1,5 +1,7 @@
 """MSAL for Python: the token service as Microsoft's own library sees it."""
 
+from urllib.parse import parse_qsl, urlsplit
+
 import jwt
 import msal
 import pytest
@@ -122,3 +124,43 @@ def test_a_wrong_password_is_refused():
 def test_a_device_code_is_refused_by_policy():
     answer = exchange_module().initiate_device_flow(EXCHANGE)
     assert answer["error"] == "invalid_grant" and "AADSTS53003" in answer["error_description"]
+
+
+GRAPH_TOOLS = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
+
+
+@pytest.fixture()
+def somebody_at_the_screen(tenant):
+    """A user who signs in wherever a browser or another device is asked for."""
+    upn = f"mark.taylor@{tenant.domain}"
+
+    def sits(who):
+        requests.patch(f"{tenant.control}/scenario", json={"token": {"interactive_user": who}}).raise_for_status()
+
+    sits(upn)
+    yield upn
+    sits(None)
+
+
+def test_a_device_code_signs_the_user_in(tenant, somebody_at_the_screen):
+    app = msal.PublicClientApplication(GRAPH_TOOLS, authority=authority(tenant))
+    flow = app.initiate_device_flow(["User.Read"])
+    assert "devicelogin" in flow["verification_uri"], flow
+    answer = app.acquire_token_by_device_flow(flow)
+    assert answer["id_token_claims"]["preferred_username"] == somebody_at_the_screen, answer
+    (account,) = app.get_accounts()
+    assert app.acquire_token_silent(["User.Read"], account)["access_token"] == answer["access_token"]
+
+
+def test_a_browser_signs_the_user_in(tenant, somebody_at_the_screen):
+    app = msal.PublicClientApplication(GRAPH_TOOLS, authority=authority(tenant))
+    flow = app.initiate_auth_code_flow(["User.Read"], redirect_uri="http://localhost:4711")
+    answer = requests.get(flow["auth_uri"], allow_redirects=False)
+    query = dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+    answer = app.acquire_token_by_auth_code_flow(flow, query)
+    assert answer["id_token_claims"]["preferred_username"] == somebody_at_the_screen, answer
+
+
+def test_without_anybody_at_the_screen_device_codes_are_refused(tenant):
+    app = msal.PublicClientApplication(GRAPH_TOOLS, authority=authority(tenant))
+    assert "AADSTS53003" in app.initiate_device_flow(["User.Read"])["error_description"]

@@ -46,6 +46,9 @@ pub struct TraceRecord {
     /// The fault that acted on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// The faults that acted on items of a batch, in the items' order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub item_faults: Vec<String>,
 }
 
 /// Sums over one operation.

@@ -43,3 +43,15 @@ test("signs in with a certificate and finds one user", async () => {
   const user = await m365("entra", "user", "get", "--userName", "mark.taylor@contoso.com");
   assert.equal(user.displayName, "Mark Taylor");
 });
+
+test("makes a user, reads members and granted permissions", async () => {
+  await m365(...login, "--authType", "certificate", "--certificateFile", `${folder}/client.pem`);
+  const userName = `cli.${process.pid}@contoso.com`;
+  const made = await m365("entra", "user", "add", "--displayName", "Cli", "--userName", userName, "--password", "Pa55word!x");
+  assert.equal(made.userPrincipalName, userName);
+  const groups = await m365("entra", "m365group", "list");
+  const members = await m365("entra", "m365group", "user", "list", "--groupId", groups[0].id);
+  assert.ok(members.every((member) => member.userPrincipalName));
+  const granted = await m365("entra", "approleassignment", "list", "--appId", facts.clientId);
+  assert.ok(granted.some((one) => one.roleName === "User.Read.All"));
+});

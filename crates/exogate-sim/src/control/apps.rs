@@ -170,10 +170,14 @@ pub(crate) fn register(state: &mut State, spec: AppSpec, now: Time) -> Result<Re
             expires: now.plus(TWO_YEARS),
         })
         .collect();
+    // An app that is registered anew stays who it is: groups may hold its principal.
+    let held = state.app(client_id).map(|app| (app.object_id, app.principal_id, app.exchange_principal));
+    let (object_id, principal_id, exchange_principal) =
+        held.unwrap_or_else(|| (state.next_id(), state.next_id(), false));
     let app = App {
         client_id,
-        object_id: state.next_id(),
-        principal_id: state.next_id(),
+        object_id,
+        principal_id,
         display_name: if spec.display_name.is_empty() { client_id.to_string() } else { spec.display_name },
         kind: spec.kind,
         enabled: true,
@@ -184,7 +188,7 @@ pub(crate) fn register(state: &mut State, spec: AppSpec, now: Time) -> Result<Re
         role_groups: spec.role_groups,
         consents,
         managed_resource: spec.managed_resource,
-        exchange_principal: false,
+        exchange_principal,
         tokens_valid_from: None,
     };
     let registered =

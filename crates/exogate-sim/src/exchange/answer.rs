@@ -106,6 +106,9 @@ pub(super) fn error(ctx: &World, req: &Request, knobs: &ExchangeKnobs, error: &E
     let mut reply = Reply::with(status, JSON, error.body(knobs, language));
     dress(ctx, req, &mut reply, 1);
     reply.set_header(HeaderName::from_static("x-exceptiontype"), error.exception());
+    if !error.target.is_empty() {
+        reply.set_header(HeaderName::from_static("x-exceptiontargettype"), "String");
+    }
     reply.set_header(HeaderName::from_static("x-backendhttpstatus"), &format!("{0},{0}", status.as_u16()));
     reply
 }

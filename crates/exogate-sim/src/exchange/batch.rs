@@ -88,9 +88,15 @@ fn one(ctx: &World, outer: &Request, item: &Item<'_>) -> Vec<u8> {
     out.extend_from_slice(item.id.get().as_bytes());
     out.extend_from_slice(format!(",\"status\":{},\"headers\":{{", reply.status.as_u16()).as_bytes());
     let mut first = true;
-    for name in
-        ["content-type", "cmdlet-name", "request-id", "x-exceptiontype", "retry-after", "odata-version"]
-    {
+    for name in [
+        "content-type",
+        "cmdlet-name",
+        "request-id",
+        "x-exceptiontype",
+        "x-exceptiontargettype",
+        "retry-after",
+        "odata-version",
+    ] {
         let Some(value) = reply.headers.get(name).and_then(|value| value.to_str().ok()) else { continue };
         if !first {
             out.push(b',');
@@ -101,6 +107,7 @@ fn one(ctx: &World, outer: &Request, item: &Item<'_>) -> Vec<u8> {
             "cmdlet-name" => "Cmdlet-Name",
             "request-id" => "Request-Id",
             "x-exceptiontype" => "X-ExceptionType",
+            "x-exceptiontargettype" => "x-ExceptionTargetType",
             "retry-after" => "Retry-After",
             _ => "OData-Version",
         };

@@ -79,7 +79,13 @@ fn run(ctx: &World, req: &Request, caller: &Caller, allowed: Option<&[&str]>) ->
     };
     match answered(ctx, req, caller, knobs, &bound) {
         Ok(reply) => reply,
-        Err(error) => refused(&error),
+        Err(mut error) => {
+            // Writes name what they failed on, but for one cmdlet that clients know not to.
+            if cmdlet.writes() && cmdlet.name != "Set-DistributionGroup" {
+                error.target = bound.text("Identity").unwrap_or_default().to_owned();
+            }
+            refused(&error)
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod clixml;
 pub mod emit;
 pub mod error;
+pub mod forms;
 pub mod identity;
 mod invoke;
 mod knobs;

@@ -4,6 +4,7 @@
 mod action;
 mod rule;
 
+use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 
 pub use action::{FaultAction, transient_type};
@@ -12,6 +13,21 @@ use serde::Serialize;
 
 use crate::server::operation::{Operation, Service};
 use crate::server::{Outcome, Reply, Request};
+
+tokio::task_local! {
+    /// Rules that acted on items of the request that is being answered.
+    static ITEMS: RefCell<Vec<String>>;
+}
+
+/// Answers a request, and names the rules that acted on items of it.
+pub(crate) async fn noting_items<F: Future>(answering: F) -> (F::Output, Vec<String>) {
+    ITEMS
+        .scope(RefCell::default(), async {
+            let answer = answering.await;
+            (answer, ITEMS.with(RefCell::take))
+        })
+        .await
+}
 
 /// A rule with its counters.
 #[derive(Clone, Debug, Serialize)]
@@ -96,7 +112,12 @@ impl Faults {
         };
         let fired = self.decide(&Probe { service, operation: &operation, target: &target, item: true })?;
         let reply = fired.action.reply(service, request_id, target.contains("skiptoken"))?;
-        (reply.outcome == Outcome::Send).then_some(reply)
+        if reply.outcome != Outcome::Send {
+            return None;
+        }
+        // Outside a served request (in a test of the service alone) nobody asks.
+        let _ = ITEMS.try_with(|items| items.borrow_mut().push(fired.name));
+        Some(reply)
     }
 
     /// The longest time by which a rule makes answers stale, in seconds.

@@ -257,7 +257,7 @@ pub fn relation(
         return Err(GraphError::new(
             http::StatusCode::NOT_FOUND,
             "NotFound",
-            &format!("No team found with Group Id {}", object.id),
+            format!("No team found with Group Id {}", object.id),
         ));
     }
     if kind == Type::Group && matches!(first, "photo") {

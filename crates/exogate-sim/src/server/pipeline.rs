@@ -9,7 +9,7 @@ use http::header::{ACCEPT_LANGUAGE, HeaderValue};
 
 use super::operation::{Operation, Service};
 use super::{Outcome, Reply, Request, route};
-use crate::faults::{FaultAction, Fired, Probe};
+use crate::faults::{FaultAction, Fired, Probe, noting_items};
 use crate::throttle::PLAIN_TEXT;
 use crate::trace::TraceRecord;
 use crate::world::World;
@@ -57,13 +57,18 @@ pub async fn run(world: &Arc<World>, service: Service, mut request: Request) -> 
     };
     let mut fired = None;
     let mut work = Duration::ZERO;
+    let mut item_faults = Vec::new();
     let mut reply = match &admission {
         Err(refusal) => (**refusal).clone(),
         Ok(_) => {
             fired =
                 world.faults.decide(&Probe { service, operation: &operation, target: &target, item: false });
             work = scenario.latency.work(&operation, number);
-            faulty_answer(world, service, request_with(&mut request, fired.as_ref()), fired.as_ref()).await
+            let request = request_with(&mut request, fired.as_ref());
+            let answering = faulty_answer(world, service, request, fired.as_ref());
+            let (reply, noted) = noting_items(answering).await;
+            item_faults = noted;
+            reply
         }
     };
     let throttled = is_throttle(&reply);
@@ -102,6 +107,7 @@ pub async fn run(world: &Arc<World>, service: Service, mut request: Request) -> 
         bytes_out: reply.body.len() as u64,
         throttled,
         fault: fired.map(|f| f.name),
+        item_faults,
     };
     world.trace.record(record, &operation);
     reply

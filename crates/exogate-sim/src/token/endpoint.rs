@@ -9,7 +9,7 @@ use super::client::Form;
 use super::discovery;
 use super::error::SignInError;
 use super::grant::TokenRequest;
-use super::interactive;
+use super::interactive::Screen;
 use super::knobs::TokenKnobs;
 use super::tenant::resolve;
 use crate::clock::Time;
@@ -35,10 +35,10 @@ pub fn respond(
         [_, "oauth2", "token"] => call.token(knobs, tenant, false),
         [_, "oauth2", "v2.0", "devicecode"] | [_, "oauth2", "devicecode"] => {
             let form = Form::read(&request.body, None);
-            call.send(Err(interactive::device_code(state, tenant, &form)))
+            call.send(call.screen(knobs).device_code(tenant, &form))
         }
         [_, "oauth2", "v2.0", "authorize"] | [_, "oauth2", "authorize"] => {
-            interactive::authorize(state, tenant, &request.query)
+            call.screen(knobs).authorize(tenant, &request.query)
         }
         ["common", "discovery", "instance"] => call.instance(),
         [_, "v2.0", ".well-known", "openid-configuration"] => call.configuration(tenant, true),
@@ -64,7 +64,11 @@ struct Call<'a> {
     now: Time,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    fn screen(&self, knobs: &'a TokenKnobs) -> Screen<'a> {
+        Screen { state: self.state, knobs, key: &self.service.key, now: self.now }
+    }
+
     fn send(&self, result: Result<Value, SignInError>) -> Reply {
         let trace = self.service.next_id();
         let correlation = self

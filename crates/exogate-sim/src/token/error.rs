@@ -23,9 +23,10 @@ pub struct SignInError {
 }
 
 /// Code, status and OAuth error of every refusal that this service gives. The table test walks it.
-pub const TABLE: [(u32, u16, &str); 41] = [
+pub const TABLE: [(u32, u16, &str); 44] = [
     (28002, 400, "invalid_scope"),
     (50001, 400, "invalid_resource"),
+    (50011, 400, "invalid_request"),
     (50012, 401, "invalid_client"),
     (50027, 401, "invalid_client"),
     (50034, 400, "invalid_grant"),
@@ -49,6 +50,8 @@ pub const TABLE: [(u32, u16, &str); 41] = [
     (90033, 503, "temporarily_unavailable"),
     (90055, 429, "temporarily_unavailable"),
     (500011, 400, "invalid_resource"),
+    (500112, 400, "invalid_client"),
+    (501481, 400, "invalid_grant"),
     (700016, 400, "unauthorized_client"),
     (700021, 401, "invalid_client"),
     (700022, 401, "invalid_client"),

@@ -10,6 +10,7 @@ use super::assertion::{Assertion, Expected};
 use super::claims::{Proof, Ticket};
 use super::client::{Form, find_app, is_first_party};
 use super::error::SignInError;
+use super::interactive::Screen;
 use super::keys::SigningKey;
 use super::knobs::TokenKnobs;
 use super::resource::{Requested, ScopeProblem, cloud_of, read_resource, read_scope};
@@ -56,6 +57,9 @@ impl TokenRequest<'_> {
             "client_credentials" => self.client_credentials(),
             "password" => self.password(tenant),
             "refresh_token" => self.refresh(),
+            "authorization_code" | "urn:ietf:params:oauth:grant-type:device_code" | "device_code" => {
+                self.redeem()
+            }
             other => Err(SignInError::new(
                 70003,
                 format!("The app requested an unsupported grant type '{other}'."),
@@ -117,19 +121,27 @@ impl TokenRequest<'_> {
         } else {
             read_resource(self.form.required("resource")?)
         };
-        read.map_err(|problem| match problem {
+        read.map_err(|problem| self.scope_refused(problem))
+    }
+
+    fn scope_refused(&self, problem: ScopeProblem) -> SignInError {
+        match problem {
             ScopeProblem::Malformed(scope) => SignInError::new(
                 70011,
-                format!("The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."),
+                format!(
+                    "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."
+                ),
             ),
             ScopeProblem::NotDefault(scope) => SignInError::new(
                 1002012,
-                format!("The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."),
+                format!(
+                    "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."
+                ),
             ),
             ScopeProblem::UnknownResource(resource) => {
                 SignInError::resource_not_found(&resource, &self.directory_name())
             }
-        })
+        }
     }
 
     fn blocked(&self, app: &App) -> Result<(), SignInError> {
@@ -242,7 +254,7 @@ impl TokenRequest<'_> {
             ));
         }
         self.blocked(&app)?;
-        self.user_answer(&app, proof, &requested, idx, user)
+        self.user_answer(&app, proof, &requested, idx, user, None)
     }
 
     fn prove_user_client(&self, app: &App) -> Result<Proof, SignInError> {
@@ -318,6 +330,7 @@ impl TokenRequest<'_> {
         requested: &Requested,
         idx: Idx,
         user: &Object,
+        nonce: Option<&str>,
     ) -> Result<Value, SignInError> {
         let scopes = self.scopes(app, requested)?;
         let cae = self.cae();
@@ -346,7 +359,11 @@ impl TokenRequest<'_> {
             answer["refresh_token"] = format!("1.{}", sign(self.key, &refresh)?).into();
         }
         if asked("openid") {
-            answer["id_token"] = sign(self.key, &ticket.id_claims(user, cloud_of(self.host).login))?.into();
+            let mut claims = ticket.id_claims(user, cloud_of(self.host).login);
+            if let Some(nonce) = nonce {
+                claims["nonce"] = nonce.into();
+            }
+            answer["id_token"] = sign(self.key, &claims)?.into();
         }
         if self.form.get("client_info").is_some() {
             use base64::Engine as _;
@@ -354,6 +371,25 @@ impl TokenRequest<'_> {
             answer["client_info"] = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(info).into();
         }
         Ok(answer)
+    }
+
+    /// A code from a browser or for a device.
+    fn redeem(&self) -> Result<Value, SignInError> {
+        let app = self.app()?;
+        let proof = self.prove_user_client(&app)?;
+        let screen = Screen { state: self.state, knobs: self.knobs, key: self.key, now: self.now };
+        let redeemed = screen.redeem(self.form, &app.client_id.to_string())?;
+        let requested = if self.form.get("scope").is_some() || self.form.get("resource").is_some() {
+            self.requested(false)?
+        } else if redeemed.scope.contains("://") && !redeemed.scope.contains(' ') && !self.v2 {
+            read_resource(&redeemed.scope).map_err(|problem| self.scope_refused(problem))?
+        } else {
+            read_scope(&redeemed.scope, false).map_err(|problem| self.scope_refused(problem))?
+        };
+        let (idx, user) = self.user(&redeemed.upn)?;
+        self.usable(user)?;
+        self.blocked(&app)?;
+        self.user_answer(&app, proof, &requested, idx, user, redeemed.nonce.as_deref())
     }
 
     fn refresh(&self) -> Result<Value, SignInError> {
@@ -398,7 +434,7 @@ impl TokenRequest<'_> {
             _ => self.requested(false)?,
         };
         self.blocked(&app)?;
-        self.user_answer(&app, proof, &requested, idx, user)
+        self.user_answer(&app, proof, &requested, idx, user, None)
     }
 }
 

@@ -22,6 +22,9 @@ pub struct TokenKnobs {
     pub confidential_apps: Vec<String>,
     /// Password that every user has unless the state says otherwise.
     pub user_password: String,
+    /// The user (by UPN) who sits at every screen: device codes and browser sign-ins end as his. Unset, they are
+    /// refused as Conditional Access refuses them.
+    pub interactive_user: Option<String>,
     /// Users (by UPN) who are locked out: AADSTS50053.
     pub locked_users: Vec<String>,
     /// Users (by UPN) whose password has expired: AADSTS50055.
@@ -45,6 +48,7 @@ impl Default for TokenKnobs {
             challenge_apps: Vec::new(),
             confidential_apps: Vec::new(),
             user_password: "Passw0rd!".to_owned(),
+            interactive_user: None,
             locked_users: Vec::new(),
             expired_password_users: Vec::new(),
             managed_identity_app: None,

@@ -254,7 +254,7 @@ fn refusals_carry_seven_fields_and_the_right_status() {
             with("scope", "https://graph.microsoft.com/.default https://outlook.office365.com/.default"),
         ),
         (500011, &own, with("scope", "https://vault.example/.default")),
-        (70003, &own, with("grant_type", "device_code")),
+        (70003, &own, with("grant_type", "magic")),
     ];
     for (code, path, fields) in cases {
         let (status, body) = tenant.form(&format!("/{path}/oauth2/v2.0/token"), &fields);

@@ -25,7 +25,7 @@ const HOSTS: [&str; 8] = [
 pub fn text(facts: &Facts, folder: &Path) -> String {
     let file = |name: &str| folder.join(name).display().to_string();
     let (ca, pem, pfx, password, secret) = (file(CA), file(PEM), file(PFX), file(PFX_PASSWORD), file(SECRET));
-    let Facts { tenant_id, client_id, domain, initial_domain, .. } = facts;
+    let Facts { tenant_id, client_id, domain, initial_domain, user_password, .. } = facts;
     let origin = facts.origin();
     let (ip, port) = (facts.address.ip(), facts.address.port());
     let ip = if ip.is_unspecified() { "127.0.0.1".to_owned() } else { ip.to_string() };
@@ -78,6 +78,9 @@ $password = ConvertTo-SecureString (Get-Content '{password}') -AsPlainText -Forc
 Connect-ExchangeOnline -AppId {client_id} -Organization {initial_domain} -ShowBanner:$false `
   -CertificateFilePath '{pfx}' -CertificatePassword $password
 Get-EXOMailbox -ResultSize 3
+
+# --- a user in place of the application (every user's password, unless a fixture gives another)
+export SIMULATED_PASSWORD='{user_password}'
 
 # --- PowerShell, Microsoft Graph module *
 Connect-MgGraph -TenantId {tenant_id} -ClientId {client_id} `

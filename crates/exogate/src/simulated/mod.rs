@@ -42,6 +42,9 @@ pub struct Facts {
     pub initial_domain: String,
     /// Application id.
     pub client_id: Uuid,
+    /// The password of every user who has none of his own.
+    #[serde(default)]
+    pub user_password: String,
 }
 
 /// A tenant that is being served, and its folder.
@@ -62,6 +65,7 @@ pub async fn start(
 ) -> Result<Simulated, Failure> {
     let credentials = folder.credentials(environment)?;
     options.state_dir = Some(folder.path().to_owned());
+    let user_password = options.scenario.token.user_password.clone();
     let sim = exogate_sim::start(options)
         .await
         .map_err(|error| Failure::new(Exit::Failed, error).context("the simulated tenant did not start"))?;
@@ -89,6 +93,7 @@ pub async fn start(
         domain: tenant.domain,
         initial_domain: tenant.initial_domain,
         client_id: app.client_id,
+        user_password,
     };
     folder.put_ca(sim.ca_pem())?;
     folder.put_facts(&facts)?;

@@ -3,9 +3,10 @@
 //! Folders have no items of their own here: each holds a fixed share of what the mailbox's statistics say.
 
 use super::{Cells, varies_always};
-use crate::exchange::bind::{Bound, size_text};
+use crate::exchange::bind::Bound;
 use crate::exchange::emit::Page;
 use crate::exchange::error::{Condition, ExchangeError};
+use crate::exchange::forms::size_text;
 use crate::exchange::identity::{is_mailbox, is_unified_group};
 use crate::exchange::reader::Reader;
 use crate::exchange::rows::RecipientRow;

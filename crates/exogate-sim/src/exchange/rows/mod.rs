@@ -237,8 +237,8 @@ impl<'a> RecipientRow<'a> {
         Some(match field {
             Field::ItemCount => Value::Int(i64::try_from(items).unwrap_or(0)),
             Field::DeletedItemCount => Value::Int(i64::try_from(items / 20).unwrap_or(0)),
-            Field::TotalItemSize => Value::owned(super::bind::size_text(bytes)),
-            _ => Value::owned(super::bind::size_text(items / 20 * 61_001)),
+            Field::TotalItemSize => Value::owned(super::forms::size_text(bytes)),
+            _ => Value::owned(super::forms::size_text(items / 20 * 61_001)),
         })
     }
 }

@@ -13,7 +13,7 @@ use super::dynamic;
 use super::members::{self, Edge};
 use super::property::{self, Assignment};
 use super::users::changed;
-use super::{MAIL_GROUP, SYNCED, bound, referenced, refused, target};
+use super::{MAIL_GROUP, SYNCED, body_of, bound, referenced, refused, target};
 use crate::state::{
     Body, Group, GroupKind, Idx, KeyKind, MembershipRule, Object, RecipientTypeDetails, State,
 };
@@ -64,7 +64,7 @@ fn kind_of(body: &Map<String, Value>) -> Result<(GroupKind, bool), GraphError> {
 /// `POST /groups`
 pub fn create(scene: &Scene<'_>, call: &Call) -> Result<Answer, GraphError> {
     scene.require(&[Act::CreateGroups])?;
-    let body = call.json()?;
+    let body = body_of(call, Type::Group)?;
     for name in ["displayName", "mailNickname"] {
         if body.get(name).is_none_or(Value::is_null) {
             return Err(GraphError::bad_request(format!(
@@ -171,7 +171,7 @@ fn mail(scene: &Scene<'_>, state: &mut State, object: &mut Object, alias: &str) 
 
 /// `PATCH /groups/{id}`
 pub fn update(scene: &Scene<'_>, call: &Call, key: &str) -> Result<Answer, GraphError> {
-    let mut body = call.json()?;
+    let mut body = body_of(call, Type::Group)?;
     let binds = body.keys().any(|name| name.ends_with("@odata.bind"));
     let only_binds = body.keys().all(|name| name.contains('@'));
     scene.require(if only_binds && binds { &[Act::WriteMembers] } else { &[Act::WriteGroups] })?;

@@ -145,6 +145,15 @@ fn referenced(scene: &Scene<'_>, state: &State, url: &str) -> Result<(Idx, Uuid)
     found.map(|(idx, object)| (idx, object.id)).ok_or_else(|| GraphError::not_found(&key))
 }
 
+/// The body of a write of an object, its properties spelled as documented: clients write `mailNickName` too.
+fn body_of(call: &Call, kind: Type) -> Result<serde_json::Map<String, Value>, GraphError> {
+    let spelled = |name: String| match kind.property(&name) {
+        Some(property) => property.name.to_owned(),
+        None => name,
+    };
+    Ok(call.json()?.into_iter().map(|(name, value)| (spelled(name), value)).collect())
+}
+
 /// The `@odata.id` of a body.
 fn reference(call: &Call) -> Result<String, GraphError> {
     let body = call.json()?;

@@ -13,7 +13,7 @@ use super::super::schema::{Field, Type};
 use super::super::single::entity;
 use super::dynamic;
 use super::property::{self, Assignment};
-use super::{EXCHANGE_OWNED, SYNCED, reference, referenced, refused, target};
+use super::{EXCHANGE_OWNED, SYNCED, body_of, reference, referenced, refused, target};
 use crate::state::app::role;
 use crate::state::{Body, Idx, Object, State, User, UserType};
 
@@ -32,7 +32,7 @@ fn entity_of(scene: &Scene<'_>, state: &State, call: &Call, idx: Idx) -> Result<
 /// `POST /users`
 pub fn create(scene: &Scene<'_>, call: &Call) -> Result<Answer, GraphError> {
     scene.require(&[Act::WriteUsers])?;
-    let body = call.json()?;
+    let body = body_of(call, Type::User)?;
     let mut state = scene.world.state_mut();
     for name in ["accountEnabled", "displayName", "mailNickname", "userPrincipalName", "passwordProfile"] {
         if body.get(name).is_none_or(Value::is_null) {
@@ -166,7 +166,7 @@ const CLOUD_OWNED: [&str; 9] = [
 
 /// `PATCH /users/{key}`
 pub fn update(scene: &Scene<'_>, call: &Call, key: &str) -> Result<Answer, GraphError> {
-    let body = call.json()?;
+    let body = body_of(call, Type::User)?;
     let mut state = scene.world.state_mut();
     let assignments = property::read(&mut state, &body, Type::User, false)?;
     scene.require(&acts(&assignments))?;
