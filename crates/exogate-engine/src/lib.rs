@@ -6,6 +6,7 @@
 pub mod access;
 pub mod aggregate;
 pub mod connection;
+pub mod delta;
 pub mod provision;
 pub mod read;
 pub mod resolve;

@@ -7,6 +7,7 @@
 //! Deliberately absent: the store, plans, schema and policy; environment variables and the wall clock, which are
 //! handed in. Nothing outside [`governor`] and [`caller`] sleeps or repeats a call.
 
+pub mod activity;
 pub mod caller;
 pub mod certificate;
 pub mod cloud;

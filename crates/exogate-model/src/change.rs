@@ -29,10 +29,11 @@ impl ObjectKind {
 }
 
 /// How a difference was learnt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Learnt {
     /// By a full aggregation.
+    #[default]
     Full,
     /// The directory named the object in a delta round.
     Directory,

@@ -207,6 +207,7 @@ async fn aggregate(source: &SourceStore, size: Size) -> RunRecord {
         delete_unseen: true,
         streams: Vec::new(),
         notes: Vec::new(),
+        cursors: Vec::new(),
     };
     let record = run.finish(finish).await.unwrap();
     let after = spent();

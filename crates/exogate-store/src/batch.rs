@@ -1,6 +1,7 @@
 //! What a stream of a run writes: one batch, one transaction, one checkpoint.
 
 use exogate_model::account::Attributes;
+use exogate_model::change::Learnt;
 use exogate_model::right::Right;
 use exogate_model::trustee::Trustee;
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,8 @@ pub struct Batch {
     pub stream: String,
     /// The stream's position after this batch. `None`: leave it as it is.
     pub checkpoint: Option<Checkpoint>,
+    /// How it came to be read.
+    pub learnt: Learnt,
     /// Users.
     pub users: Vec<UserRow>,
     /// Mailboxes.

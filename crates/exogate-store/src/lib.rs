@@ -10,6 +10,7 @@
 mod batch;
 mod codec;
 mod connection;
+mod delta;
 mod error;
 mod journal;
 mod layout;
@@ -25,6 +26,7 @@ mod write;
 mod writer;
 
 pub use batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet, GrantRow, GrantSet};
+pub use delta::{Ages, AuditNote, Backlog, DeadLetter, FeedCursor, Named, Settlement, Waiting, WebhookState};
 pub use error::StoreError;
 pub use journal::{Acceptance, Journal, JournalRecord, NewEntry, Verified};
 pub use read::query::{

@@ -13,11 +13,11 @@ use uuid::Uuid;
 use crate::error::{Fault, StoreError};
 use crate::read::groups::End;
 use crate::read::query::{self, Dated, Key, Selection, Window};
-use crate::read::{accounts, by_id, feed, grants, groups, mailboxes, names, position, search};
+use crate::read::{accounts, by_id, feed, grants, groups, load, mailboxes, names, position, search};
 use crate::rows::{
     AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, FeedPosition, Found,
-    GroupFilter, GroupRecord, GroupRef, LabelMatch, MailboxFilter, MailboxRecord, MailboxRef, MembershipRow,
-    ObjectName, Page, StoredGrant,
+    GroupFilter, GroupRecord, GroupRef, GroupRow, LabelMatch, MailboxFilter, MailboxRecord, MailboxRef,
+    MembershipRow, ObjectName, Page, StoredGrant,
 };
 use crate::run::{RunHandle, RunRecord, RunRequest, record};
 use crate::store::Store;
@@ -157,6 +157,16 @@ impl SourceStore {
     pub async fn group(&self, text: &str) -> Result<Found<GroupRecord>, StoreError> {
         let text = text.to_owned();
         self.read(move |connection, source| groups::find(connection, source, &text)).await
+    }
+
+    /// What is stored of a group itself, by its id.
+    pub async fn stored_group(&self, id: &str) -> Result<Option<GroupRow>, StoreError> {
+        let id = id.to_owned();
+        self.read(move |connection, source| {
+            let Some(oid) = ids::find(connection, source, &id)? else { return Ok(None) };
+            Ok(load::group(connection, oid)?.map(|(group, _)| group))
+        })
+        .await
     }
 
     /// Groups in the order of display name (without case), then id.
@@ -334,7 +344,7 @@ impl SourceStore {
             .await
     }
 
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection, i64) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -8,7 +8,7 @@ const GUARDED: [Coverage; 4] =
 
 /// The losses that go beyond `percent` of what was known. Where nothing was known before, there is
 /// nothing to guard.
-pub(super) fn losses(forecasts: &[Forecast], percent: u8) -> Vec<Forecast> {
+pub(crate) fn losses(forecasts: &[Forecast], percent: u8) -> Vec<Forecast> {
     forecasts
         .iter()
         .filter(|forecast| GUARDED.contains(&forecast.part))
@@ -18,7 +18,7 @@ pub(super) fn losses(forecasts: &[Forecast], percent: u8) -> Vec<Forecast> {
 }
 
 /// The sentence for a loss.
-pub(super) fn sentence(loss: &Forecast) -> String {
+pub(crate) fn sentence(loss: &Forecast) -> String {
     let what = match loss.part {
         Coverage::Users => "accounts",
         Coverage::Mailboxes => "mailboxes",

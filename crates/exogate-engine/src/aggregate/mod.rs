@@ -5,16 +5,17 @@
 //! came to its end. A run killed at any point is taken up again where it was.
 
 mod error;
-mod guard;
+pub(crate) mod feeds;
+pub(crate) mod guard;
 mod progress;
-mod resolving;
-mod run;
+pub(crate) mod resolving;
+pub(crate) mod run;
 mod scope;
 mod stream;
-mod streams;
+pub(crate) mod streams;
 mod summary;
 mod sweep;
-mod work;
+pub(crate) mod work;
 
 pub use error::{AggregateError, StreamError};
 pub use progress::{Progress, Stage, StreamSnapshot, StreamState};

@@ -62,11 +62,11 @@ pub struct StreamSnapshot {
 pub struct Progress {
     run: watch::Sender<Option<Uuid>>,
     stage: AtomicU8,
-    streams: [StreamProgress; StreamKind::ALL.len()],
+    streams: [StreamProgress; StreamKind::EVERY.len()],
 }
 
 #[derive(Debug, Default)]
-pub(super) struct StreamProgress {
+pub(crate) struct StreamProgress {
     state: AtomicU8,
     objects: AtomicU64,
     /// One more than the total; zero while unknown.
@@ -127,7 +127,7 @@ impl Progress {
 
     /// The streams that take part, in a fixed order.
     pub fn streams(&self) -> Vec<StreamSnapshot> {
-        StreamKind::ALL
+        StreamKind::EVERY
             .iter()
             .zip(&self.streams)
             .map(|(kind, stream)| stream.snapshot(kind.name()))
@@ -135,42 +135,42 @@ impl Progress {
             .collect()
     }
 
-    pub(super) fn enter(&self, stage: Stage) {
+    pub(crate) fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Relaxed);
     }
 
-    pub(super) fn stream(&self, kind: StreamKind) -> &StreamProgress {
+    pub(crate) fn stream(&self, kind: StreamKind) -> &StreamProgress {
         &self.streams[kind as usize]
     }
 }
 
 impl StreamProgress {
-    pub(super) fn set_state(&self, state: StreamState) {
+    pub(crate) fn set_state(&self, state: StreamState) {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
     /// Sets what was read in all.
-    pub(super) fn set(&self, pages: u64, objects: u64) {
+    pub(crate) fn set(&self, pages: u64, objects: u64) {
         self.pages.store(pages, Ordering::Relaxed);
         self.objects.store(objects, Ordering::Relaxed);
     }
 
     /// Pages and objects read in all.
-    pub(super) fn read(&self) -> (u64, u64) {
+    pub(crate) fn read(&self) -> (u64, u64) {
         (self.pages.load(Ordering::Relaxed), self.objects.load(Ordering::Relaxed))
     }
 
-    pub(super) fn set_total(&self, total: u64) {
+    pub(crate) fn set_total(&self, total: u64) {
         self.total.store(total.saturating_add(1), Ordering::Relaxed);
     }
 
     /// Adds to what there will be.
-    pub(super) fn expect(&self, more: u64) {
+    pub(crate) fn expect(&self, more: u64) {
         let old = self.total.load(Ordering::Relaxed).max(1);
         self.total.store(old.saturating_add(more), Ordering::Relaxed);
     }
 
-    pub(super) fn say(&self, note: impl Into<String>) {
+    pub(crate) fn say(&self, note: impl Into<String>) {
         *self.note.lock().unwrap_or_else(PoisonError::into_inner) = Some(note.into());
     }
 

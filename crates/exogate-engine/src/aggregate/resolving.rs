@@ -1,5 +1,8 @@
 //! Whom the trustees of a run stand for, looked up in what the run has stored.
 
+use std::collections::HashSet;
+
+use exogate_model::change::Learnt;
 use exogate_model::trustee::Principal;
 use exogate_store::{CandidateKind, MatchedBy, RunHandle, StoreError};
 
@@ -8,8 +11,13 @@ use crate::resolve::{Index, Key, resolve_all};
 
 /// Resolves every trustee that this run has not resolved yet. Who was not seen by a complete
 /// stream is gone and stands for nobody: an account made anew under its old name must not share
-/// that name with its own ghost.
-pub(super) async fn resolve(run: &RunHandle, complete: &[StreamKind]) -> Result<(), StoreError> {
+/// that name with its own ghost. So are those who are named as gone, in lower case.
+pub(crate) async fn resolve(
+    run: &RunHandle,
+    complete: &[StreamKind],
+    gone: &HashSet<(CandidateKind, String)>,
+    learnt: Learnt,
+) -> Result<(), StoreError> {
     let trustees = run.unresolved_trustees().await?;
     if trustees.is_empty() {
         return Ok(());
@@ -21,6 +29,9 @@ pub(super) async fn resolve(run: &RunHandle, complete: &[StreamKind]) -> Result<
         if !candidate.seen && complete.contains(&stream(candidate.kind)) {
             continue;
         }
+        if gone.contains(&(candidate.kind, candidate.id.clone())) {
+            continue;
+        }
         let id = candidate.id;
         let principal = match candidate.kind {
             CandidateKind::User | CandidateKind::Mailbox => Principal::User { id },
@@ -29,7 +40,7 @@ pub(super) async fn resolve(run: &RunHandle, complete: &[StreamKind]) -> Result<
         index.offer(&candidate.key, key, principal);
     }
     let principals = resolve_all(&trustees, &index);
-    run.resolve(trustees.into_iter().zip(principals).collect()).await
+    run.resolve_learning(trustees.into_iter().zip(principals).collect(), learnt).await
 }
 
 /// The stream that speaks for a kind of candidate. Dynamic distribution groups have one of their

@@ -1,9 +1,10 @@
 //! One aggregation from its lease to its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use exogate_model::change::Learnt;
 use exogate_store::{
     Coverage, Finish, Holder, RunHandle, RunRequest, RunState, SourceStore, StoreError, StreamResult,
 };
@@ -17,13 +18,14 @@ use super::stream::StreamKind;
 use super::streams::{self, Links};
 use super::summary::{Outcome, RunSummary, StreamReport};
 use super::work::{Notes, Work};
-use super::{guard, resolving};
+use super::{feeds, guard, resolving};
 use crate::tenant::{SourceContext, Tenant};
 
 /// How long what an interrupted run has read counts as fresh.
 pub const FRESH_FOR: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// An aggregation to carry out.
+#[derive(Clone)]
 pub struct Aggregation {
     /// The tenant to read.
     pub tenant: Tenant,
@@ -59,7 +61,8 @@ pub async fn run(aggregation: Aggregation) -> Result<RunSummary, AggregateError>
     progress.begin(run.id());
     let notes = Notes::default();
     progress.enter(Stage::Reading);
-    let streams = read_streams(&aggregation, &run, &notes).await;
+    let kinds = scope.streams(context, tenant.exchange.is_some());
+    let streams = read_streams(&aggregation, &run, &notes, kinds).await;
     let settled = match fatal(streams) {
         Ok(streams) => settle(&aggregation, &run, &notes, streams).await,
         Err(error) => Err(error),
@@ -88,14 +91,19 @@ pub async fn run(aggregation: Aggregation) -> Result<RunSummary, AggregateError>
 }
 
 /// Reads all streams side by side, each to its end or its failure.
-async fn read_streams(aggregation: &Aggregation, run: &RunHandle, notes: &Notes) -> Vec<StreamReport> {
-    let Aggregation { tenant, store, context, scope, progress, cancel, .. } = aggregation;
+pub(crate) async fn read_streams(
+    aggregation: &Aggregation,
+    run: &RunHandle,
+    notes: &Notes,
+    kinds: Vec<StreamKind>,
+) -> Vec<StreamReport> {
+    let Aggregation { tenant, store, context, progress, cancel, .. } = aggregation;
     // A store that fails one stream fails them all; the others need not go on.
     let halt = cancel.child_token();
     let mut tasks = JoinSet::new();
     let mut links = Links::new();
     let mut results = BTreeMap::new();
-    for kind in scope.streams(context, tenant.exchange.is_some()) {
+    for kind in kinds {
         let work = Work {
             kind,
             tenant: tenant.clone(),
@@ -138,7 +146,7 @@ async fn read_streams(aggregation: &Aggregation, run: &RunHandle, notes: &Notes)
 
 /// The reports, or the store's error among them: the one that broke the run rather than those that
 /// came of it.
-fn fatal(streams: Vec<StreamReport>) -> Result<Vec<StreamReport>, StoreError> {
+pub(crate) fn fatal(streams: Vec<StreamReport>) -> Result<Vec<StreamReport>, StoreError> {
     let mut reports = Vec::with_capacity(streams.len());
     let mut fatal = None;
     for mut report in streams {
@@ -197,7 +205,7 @@ async fn settle(
                 .to_owned(),
         );
     }
-    resolving::resolve(run, &complete).await?;
+    resolving::resolve(run, &complete, &HashSet::new(), Learnt::Full).await?;
     progress.enter(Stage::Finishing);
     let nothing = complete.is_empty() && streams.iter().all(|stream| stream.objects == 0);
     let (state, outcome) = match (all, nothing) {
@@ -212,6 +220,7 @@ async fn settle(
         delete_unseen: all,
         streams: streams.iter().map(result).collect(),
         notes: notes.all(),
+        cursors: if all { feeds::after(run, &complete).await? } else { Vec::new() },
     })
     .await?;
     Ok((outcome, streams))
@@ -219,7 +228,7 @@ async fn settle(
 
 /// What the complete streams speak for. Exchange attributes of groups come from several listings:
 /// only all that this source reads of them speak for the whole.
-fn covered(complete: &[StreamKind], wanted: &[StreamKind]) -> Vec<Coverage> {
+pub(crate) fn covered(complete: &[StreamKind], wanted: &[StreamKind]) -> Vec<Coverage> {
     const GROUPS: [StreamKind; 3] =
         [StreamKind::DistributionGroups, StreamKind::Microsoft365Groups, StreamKind::DynamicGroups];
     let mut covered: Vec<_> = complete.iter().flat_map(|kind| kind.covers()).copied().collect();
@@ -230,7 +239,7 @@ fn covered(complete: &[StreamKind], wanted: &[StreamKind]) -> Vec<Coverage> {
     covered
 }
 
-fn result(stream: &StreamReport) -> StreamResult {
+pub(crate) fn result(stream: &StreamReport) -> StreamResult {
     StreamResult {
         stream: stream.kind.name().to_owned(),
         complete: stream.error.is_none(),

@@ -73,6 +73,8 @@ impl Scope {
                 StreamKind::SendAs | StreamKind::MailboxPermissions => {
                     exchange && mailboxes && !context.governed_kinds().is_empty()
                 }
+                // Those that read only differences are not listings.
+                _ => false,
             }
         };
         StreamKind::ALL.into_iter().filter(|kind| wants(*kind)).collect()

@@ -23,10 +23,44 @@ pub enum StreamKind {
     SendAs,
     /// The permissions of governed mailboxes.
     MailboxPermissions,
+    /// What the directory says is different about users.
+    UserChanges,
+    /// What the directory says is different about groups, members and owners.
+    GroupChanges,
+    /// Mailboxes whose time of change is new.
+    MailboxChanges,
+    /// Groups in Exchange whose time of change is new.
+    ExchangeGroupChanges,
+    /// What the audit log says was done.
+    Activity,
+    /// The ids of all mailboxes, to find those that came or went unnoticed.
+    Sweep,
+    /// Single mailboxes that were read again.
+    Reread,
 }
 
 impl StreamKind {
-    /// Every stream.
+    /// Every stream, those that read only differences included.
+    pub(crate) const EVERY: [Self; 16] = [
+        Self::Users,
+        Self::Groups,
+        Self::Mailboxes,
+        Self::CasMailboxes,
+        Self::DistributionGroups,
+        Self::Microsoft365Groups,
+        Self::DynamicGroups,
+        Self::SendAs,
+        Self::MailboxPermissions,
+        Self::UserChanges,
+        Self::GroupChanges,
+        Self::MailboxChanges,
+        Self::ExchangeGroupChanges,
+        Self::Activity,
+        Self::Sweep,
+        Self::Reread,
+    ];
+
+    /// The streams of a full aggregation.
     pub const ALL: [Self; 9] = [
         Self::Users,
         Self::Groups,
@@ -51,11 +85,18 @@ impl StreamKind {
             Self::DynamicGroups => "dynamicGroups",
             Self::SendAs => "sendAs",
             Self::MailboxPermissions => "mailboxPermissions",
+            Self::UserChanges => "userChanges",
+            Self::GroupChanges => "groupChanges",
+            Self::MailboxChanges => "mailboxChanges",
+            Self::ExchangeGroupChanges => "exchangeGroupChanges",
+            Self::Activity => "activity",
+            Self::Sweep => "sweep",
+            Self::Reread => "reread",
         }
     }
 
     /// What the stream speaks for once it is complete.
-    pub(super) fn covers(self) -> &'static [Coverage] {
+    pub(crate) fn covers(self) -> &'static [Coverage] {
         match self {
             Self::Users => &[Coverage::Users],
             Self::Groups => &[Coverage::Groups, Coverage::Memberships],
@@ -66,6 +107,14 @@ impl StreamKind {
             Self::DynamicGroups => &[Coverage::DynamicGroups],
             Self::SendAs => &[Coverage::Grants(Facet::SendAs)],
             Self::MailboxPermissions => &[Coverage::Grants(Facet::MailboxPermission)],
+            // These speak for single objects only.
+            Self::UserChanges
+            | Self::GroupChanges
+            | Self::MailboxChanges
+            | Self::ExchangeGroupChanges
+            | Self::Activity
+            | Self::Sweep
+            | Self::Reread => &[],
         }
     }
 }

@@ -120,7 +120,7 @@ impl UnderWay {
 /// checkpoints: a run that is taken up again still says it, and says no more what only ended an
 /// earlier attempt.
 #[derive(Clone, Default)]
-pub(super) struct Notes {
+pub(crate) struct Notes {
     notes: Arc<Mutex<Vec<(Option<StreamKind>, String)>>>,
 }
 

@@ -68,6 +68,21 @@ impl AttributeReader {
         self.wanted.iter().map(|wanted| wanted.property)
     }
 
+    /// The attributes of whose properties a record shows nothing, not even null.
+    pub fn not_shown(&self, record: &Record) -> impl Iterator<Item = &str> {
+        self.wanted
+            .iter()
+            .filter(|wanted| !record.has(wanted.property))
+            .map(|wanted| wanted.attribute.as_str())
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    /// Whether a record shows any of the properties.
+    pub fn shows_any(&self, record: &Record) -> bool {
+        self.wanted.iter().any(|wanted| record.has(wanted.property))
+    }
+
     /// Reads one record.
     pub fn read(&self, record: &Record, misfits: &mut Misfits) -> Attributes {
         let mut attributes = Attributes::new();

@@ -34,6 +34,11 @@ const SYSTEM: [&str; 7] = [
     "SystemMailbox",
 ];
 
+/// Whether the service keeps mailboxes of this kind for itself.
+pub fn is_system(kind: &str) -> bool {
+    SYSTEM.contains(&kind)
+}
+
 /// What a record of the listing is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listed {
@@ -53,7 +58,7 @@ pub fn mailbox(
 ) -> Result<Listed, Unreadable> {
     const LISTING: &str = "Get-Mailbox";
     let kind = required(record, "RecipientTypeDetails", LISTING)?;
-    if SYSTEM.contains(&kind) {
+    if is_system(kind) {
         return Ok(Listed::System);
     }
     let Some(key) = record.text("ExternalDirectoryObjectId") else { return Ok(Listed::Unjoined) };

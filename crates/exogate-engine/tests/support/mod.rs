@@ -78,7 +78,8 @@ impl Sim {
         let overrides = EndpointOverrides {
             login: Some(here.clone()),
             graph: Some(here.clone()),
-            exchange: Some(here),
+            exchange: Some(here.clone()),
+            activity: Some(here),
             ..EndpointOverrides::default()
         };
         let endpoints = Endpoints::new(Cloud::Public, &overrides).unwrap();

@@ -99,12 +99,20 @@ pub struct DeltaQuery {
     pub path: String,
     /// The tracked properties; for groups name `members` and `owners` to get memberships.
     pub select: Vec<String>,
+    /// Begins with the state of now instead of showing it: the answer holds nothing but a link.
+    pub latest: bool,
 }
 
 impl DeltaQuery {
     #[must_use]
     pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into(), select: Vec::new() }
+        Self { path: path.into(), select: Vec::new(), latest: false }
+    }
+
+    #[must_use]
+    pub fn latest(mut self) -> Self {
+        self.latest = true;
+        self
     }
 
     #[must_use]
@@ -116,6 +124,9 @@ impl DeltaQuery {
     pub(super) fn query(&self) -> String {
         let mut query = Query::default();
         query.select(&self.select);
+        if self.latest {
+            query.add("$deltatoken", "latest");
+        }
         query.0
     }
 }

@@ -1,14 +1,14 @@
 //! The feed of changes, as it is read.
 
 use exogate_model::change::Author;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use crate::codec;
 use crate::error::Fault;
 use crate::rows::{ChangeRecord, Feed};
 
 /// An author as stored; nothing is stored while nobody knows.
-pub(crate) fn author(json: Option<String>) -> Result<Author, Fault> {
+fn author(json: Option<String>) -> Result<Author, Fault> {
     json.map_or(Ok(Author::Unknown), |json| codec::from_json("who made a change", &json))
 }
 
@@ -19,12 +19,31 @@ pub(crate) fn since(
     since: i64,
     limit: usize,
 ) -> Result<Vec<ChangeRecord>, Fault> {
-    let mut statement = connection.prepare_cached(
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let which = "c.source = ?1 AND c.sequence > ?2 ORDER BY c.sequence LIMIT ?3";
+    rows(connection, which, params![source, since, limit])
+}
+
+/// The changes of one object, oldest first.
+pub(crate) fn of_object(connection: &Connection, source: i64, id: &str) -> Result<Vec<ChangeRecord>, Fault> {
+    select(connection, "c.source = ?1 AND c.id = ?2", params![source, codec::id(id)])
+}
+
+/// The changes that a condition selects, oldest first.
+pub(crate) fn select(
+    connection: &Connection,
+    condition: &str,
+    parameters: &[&dyn ToSql],
+) -> Result<Vec<ChangeRecord>, Fault> {
+    rows(connection, &format!("{condition} ORDER BY c.sequence"), parameters)
+}
+
+fn rows(connection: &Connection, which: &str, parameters: &[&dyn ToSql]) -> Result<Vec<ChangeRecord>, Fault> {
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT c.sequence, c.object, c.id, c.name, c.happened, c.learnt, r.id, c.at, c.author
-         FROM changes c JOIN runs r ON r.run = c.run
-         WHERE c.source = ?1 AND c.sequence > ?2 ORDER BY c.sequence LIMIT ?3",
-    )?;
-    let mut rows = statement.query((source, since, i64::try_from(limit).unwrap_or(i64::MAX)))?;
+         FROM changes c JOIN runs r ON r.run = c.run WHERE {which}"
+    ))?;
+    let mut rows = statement.query(parameters)?;
     let mut changes = Vec::new();
     while let Some(row) = rows.next()? {
         let run: String = row.get(6)?;

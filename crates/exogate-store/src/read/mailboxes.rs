@@ -27,7 +27,7 @@ fn reference(row: &Row<'_>) -> Result<MailboxRef, Fault> {
 }
 
 /// A mailbox in few words, by its integer.
-pub(super) fn reference_of(connection: &Connection, oid: i64) -> Result<Option<MailboxRef>, Fault> {
+pub(crate) fn reference_of(connection: &Connection, oid: i64) -> Result<Option<MailboxRef>, Fault> {
     let mut statement = connection.prepare_cached(&format!("{REF} WHERE m.oid = ?1"))?;
     let mut rows = statement.query([oid])?;
     rows.next()?.map(reference).transpose()

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use exogate_model::change::Learnt;
 use exogate_model::mailbox::MailboxKind;
 use exogate_model::trustee::{Principal, Trustee};
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use super::begin::{self, Begun};
 use super::{Candidate, Finish, Forecast, RunRecord, RunRequest, RunState, candidates, record};
+use crate::delta::{self, Settlement};
 use crate::batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet};
 use crate::error::{Fault, StoreError};
 use crate::rows::{Cursor, MailboxRef, Page};
@@ -108,6 +110,11 @@ impl RunHandle {
         self.inner.started
     }
 
+    /// Whether options or schema differ from those of the last complete run.
+    pub fn schema_changed(&self) -> bool {
+        self.inner.begun.schema_changed
+    }
+
     /// Whether it goes on from an earlier process's checkpoints.
     pub fn resumed(&self) -> bool {
         self.inner.begun.resumed
@@ -187,7 +194,17 @@ impl RunHandle {
 
     /// Stores whom trustees stand for.
     pub async fn resolve(&self, resolved: Vec<(Trustee, Principal)>) -> Result<(), StoreError> {
+        self.resolve_learning(resolved, Learnt::Full).await
+    }
+
+    /// The same, where it was learnt in another way than by reading everything.
+    pub async fn resolve_learning(
+        &self,
+        resolved: Vec<(Trustee, Principal)>,
+        learnt: Learnt,
+    ) -> Result<(), StoreError> {
         self.change(move |connection, context| {
+            let context = &context.learning(learnt);
             for (trustee, principal) in &resolved {
                 settle_grants::resolve(connection, context, trustee, principal)?;
             }
@@ -201,7 +218,7 @@ impl RunHandle {
     /// many labels came or went.
     pub async fn relabel(&self, kinds: &[MailboxKind]) -> Result<u64, StoreError> {
         let kinds = kinds.to_vec();
-        self.change(move |connection, context| labels::relabel(connection, context, &kinds)).await
+        self.change(move |connection, context| labels::relabel(connection, context, &kinds, labels::Of::Seen)).await
     }
 
     /// What `finish` would delete of these parts.
@@ -221,12 +238,19 @@ impl RunHandle {
 
     /// Ends the run in one transaction: deletes what is gone, writes the changes, lets go.
     pub async fn finish(&self, finish: Finish) -> Result<RunRecord, StoreError> {
+        self.finish_with(finish, Settlement::default()).await
+    }
+
+    /// The same for a run that also, or only, read single objects.
+    pub async fn finish_with(&self, finish: Finish, settlement: Settlement) -> Result<RunRecord, StoreError> {
         let inner = Arc::clone(&self.inner);
         let record = self
             .change(move |connection, context| {
                 inner.refuse_if_broken()?;
                 let plan = settle::Plan { covered: &finish.covered, delete_unseen: finish.delete_unseen };
                 settle::settle(connection, context, &plan)?;
+                settlement.put(connection, context)?;
+                delta::advance(connection, context, &finish.cursors)?;
                 settle_grants::forget_unused_trustees(connection, context.source)?;
                 let streams = codec::to_json("the streams of a run", &finish.streams)?;
                 connection.execute("UPDATE runs SET streams = ?2 WHERE run = ?1", (context.run, streams))?;

@@ -98,6 +98,8 @@ pub struct Finish {
     pub streams: Vec<StreamResult>,
     /// Fallbacks used and the like.
     pub notes: Vec<String>,
+    /// Where feeds of differences go on: name and cursor.
+    pub cursors: Vec<(String, String)>,
 }
 
 /// How much a finish would delete of one covered part.

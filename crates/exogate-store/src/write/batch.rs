@@ -1,5 +1,6 @@
 //! One batch, one transaction: the rows of a stream and its checkpoint.
 
+use exogate_model::change::Learnt;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::object::{Object, Prepared};
@@ -14,6 +15,7 @@ use crate::run::RunState;
 pub(crate) struct PreparedBatch {
     stream: String,
     checkpoint: Option<Checkpoint>,
+    learnt: Learnt,
     objects: Vec<Prepared>,
     memberships: Vec<MembershipRow>,
     grant_sets: Vec<GrantSet>,
@@ -32,6 +34,7 @@ impl PreparedBatch {
         Ok(Self {
             stream: batch.stream,
             checkpoint: batch.checkpoint,
+            learnt: batch.learnt,
             objects,
             memberships: batch.memberships,
             grant_sets: batch.grant_sets,
@@ -41,6 +44,7 @@ impl PreparedBatch {
 
     /// Stores it.
     pub(crate) fn put(&self, connection: &Connection, context: &Context) -> Result<BatchOutcome, Fault> {
+        let context = &context.learning(self.learnt);
         let mut outcome = BatchOutcome::default();
         for object in &self.objects {
             outcome.count(objects::put(connection, context, object)?);

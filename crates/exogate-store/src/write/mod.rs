@@ -70,6 +70,11 @@ impl Context {
         Ok(Self { source, run, now, schema_changed, learnt: Learnt::Full, author: Author::Unknown, settled })
     }
 
+    /// The same for what was learnt in another way.
+    pub(crate) fn learning(&self, learnt: Learnt) -> Self {
+        Self { learnt, ..self.clone() }
+    }
+
     /// How it was learnt, as stored.
     pub(crate) fn learnt_json(&self) -> Result<String, Fault> {
         codec::to_json("how a change was learnt", &self.learnt)

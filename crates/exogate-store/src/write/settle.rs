@@ -38,10 +38,7 @@ impl Plan<'_> {
 pub(crate) fn settle(connection: &Connection, context: &Context, plan: &Plan<'_>) -> Result<u64, Fault> {
     let mut deleted = 0;
     let mut changes = 0;
-    connection.execute_batch(
-        "CREATE TEMP TABLE IF NOT EXISTS doomed (part INTEGER, oid INTEGER, PRIMARY KEY (part, oid)) WITHOUT ROWID;
-         DELETE FROM temp.doomed;",
-    )?;
+    clear_doomed(connection)?;
     for part in OBJECTS {
         if plan.covers(part.coverage()) {
             changes += announce_created(connection, context, part)?;
@@ -76,6 +73,39 @@ pub(crate) fn settle(connection: &Connection, context: &Context, plan: &Plan<'_>
     )?;
     connection.execute_batch("DELETE FROM temp.doomed")?;
     Ok(deleted)
+}
+
+/// Begins with nothing doomed.
+pub(crate) fn clear_doomed(connection: &Connection) -> Result<(), Fault> {
+    connection.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS doomed (part INTEGER, oid INTEGER, PRIMARY KEY (part, oid)) WITHOUT ROWID;
+         DELETE FROM temp.doomed;",
+    )?;
+    Ok(())
+}
+
+/// Deletes everything that a part, and what only adds to it, holds of one object.
+pub(crate) fn erase_one(connection: &Connection, context: &Context, part: Part, oid: i64) -> Result<(), Fault> {
+    let added = match part {
+        Part::Mailboxes => Some(Part::Cas),
+        Part::Groups | Part::DynamicGroups => Some(Part::GroupExchange),
+        Part::Users | Part::Cas | Part::GroupExchange => None,
+    };
+    if part == Part::Mailboxes {
+        connection.prepare_cached("DELETE FROM facet_reads WHERE mailbox = ?1")?.execute([oid])?;
+        connection
+            .prepare_cached("UPDATE labels SET until_run = ?2 WHERE until_run IS NULL AND mailbox = ?1")?
+            .execute((oid, context.run))?;
+    }
+    for part in std::iter::once(part).chain(added) {
+        for table in part.identity_table().into_iter().chain([part.attribute_table()]) {
+            connection.prepare_cached(&format!("DELETE FROM {table} WHERE oid = ?1"))?.execute([oid])?;
+        }
+        connection
+            .prepare_cached("DELETE FROM marks WHERE part = ?1 AND source = ?2 AND oid = ?3")?
+            .execute((part.number(), context.source, oid))?;
+    }
+    Ok(())
 }
 
 /// Notes the objects of a part that this run did not see.
@@ -200,7 +230,7 @@ fn delete_additions(connection: &Connection, context: &Context, part: Part) -> R
     Ok(doomed.len() as u64)
 }
 
-fn announce_loss(
+pub(crate) fn announce_loss(
     connection: &Connection,
     context: &Context,
     part: Part,

@@ -65,6 +65,37 @@ pub(crate) fn settle(
     Ok(deleted as u64)
 }
 
+/// Settles one facet of the mailboxes in `temp.touched`, each of which was read whole. From then
+/// on, the feed knows what is there.
+pub(crate) fn settle_touched(connection: &Connection, context: &Context, facet: Facet) -> Result<(), Fault> {
+    let number = codec::facet_number(facet);
+    let touched = "g.mailbox IN (SELECT mailbox FROM temp.touched)";
+    let settled = context.settled(Coverage::Grants(facet));
+    if let Some(settled) = settled {
+        let moved = moved(connection, context, number, touched, settled)?;
+        announce(connection, context, settled, moved)?;
+    }
+    let deleted = connection.execute(
+        &format!(
+            "DELETE FROM grants AS g WHERE source = ?1 AND facet = ?2 AND gone_run IS NOT NULL AND {touched}"
+        ),
+        (context.source, number),
+    )?;
+    connection
+        .prepare_cached("UPDATE runs SET deleted = deleted + ?2 WHERE run = ?1")?
+        .execute((context.run, deleted as i64))?;
+    if let Some(settled) = settled {
+        connection.execute(
+            &format!(
+                "UPDATE grants AS g SET first_run = ?3 WHERE source = ?1 AND facet = ?2 AND first_run > ?3
+                     AND {touched}"
+            ),
+            (context.source, number, settled),
+        )?;
+    }
+    Ok(())
+}
+
 fn moved(
     connection: &Connection,
     context: &Context,

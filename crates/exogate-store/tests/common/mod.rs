@@ -92,6 +92,7 @@ pub fn complete() -> Finish {
         delete_unseen: true,
         streams: Vec::new(),
         notes: Vec::new(),
+        cursors: Vec::new(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::super::error::StreamError;
 use super::super::sweep::{Fetch, Listing, sweep};
 use super::super::work::Work;
 use super::select;
+use crate::tenant::SourceContext;
 use crate::read::attributes::{AttributeReader, Misfits};
 
 struct CasMailboxes {
@@ -34,11 +35,17 @@ impl Listing for CasMailboxes {
     }
 }
 
+/// What is asked of client access settings, all or one, and who reads them.
+pub(crate) fn question(context: &SourceContext) -> (Cmdlet, AttributeReader) {
+    let reader = AttributeReader::exchange(&context.account_schema, &[ExchangeObject::CasMailbox]);
+    let names = ["ExternalDirectoryObjectId", "Guid", "Name"].into_iter().chain(reader.properties());
+    (Cmdlet::new("Get-CASMailbox").select(select(names)), reader)
+}
+
 pub(super) async fn read(work: &Work) -> Result<(), StreamError> {
     let exchange = work.exchange()?.clone();
-    let reader = AttributeReader::exchange(&work.context.account_schema, &[ExchangeObject::CasMailbox]);
-    let names = ["ExternalDirectoryObjectId", "Guid", "Name"].into_iter().chain(reader.properties());
-    let cmdlet = Cmdlet::new("Get-CASMailbox").text("ResultSize", "Unlimited").select(select(names));
+    let (cmdlet, reader) = question(&work.context);
+    let cmdlet = cmdlet.text("ResultSize", "Unlimited");
     let fetch: Fetch = Arc::new(move |at| {
         let (exchange, cmdlet) = (exchange.clone(), cmdlet.clone());
         Box::pin(async move { exchange.invoke_page(&cmdlet, at.as_ref()).await })

@@ -11,6 +11,7 @@ use super::super::error::StreamError;
 use super::super::sweep::{Fetch, Listing, sweep};
 use super::super::work::Work;
 use super::select;
+use crate::tenant::SourceContext;
 use crate::read::attributes::{AttributeReader, Misfits};
 use crate::read::groups;
 
@@ -39,41 +40,52 @@ impl Listing for ExchangeGroups {
     }
 }
 
-/// Distribution lists and mail-enabled security groups.
-pub(super) async fn distribution(work: &Work) -> Result<(), StreamError> {
-    read(work, "Get-DistributionGroup", &[ExchangeObject::DistributionGroup], false).await
+/// One of the listings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Distribution lists and mail-enabled security groups.
+    Distribution,
+    /// Microsoft 365 groups. An attribute that both kinds have counts once in a schema, as one of
+    /// distribution groups.
+    Microsoft365,
+    /// Dynamic distribution groups.
+    Dynamic,
 }
 
-/// Microsoft 365 groups. An attribute that both kinds have counts once in a schema, as one of
-/// distribution groups.
-pub(super) async fn microsoft365(work: &Work) -> Result<(), StreamError> {
-    let objects = [ExchangeObject::UnifiedGroup, ExchangeObject::DistributionGroup];
-    read(work, "Get-UnifiedGroup", &objects, false).await
+impl Kind {
+    fn cmdlet(self) -> (&'static str, &'static [ExchangeObject]) {
+        match self {
+            Self::Distribution => ("Get-DistributionGroup", &[ExchangeObject::DistributionGroup]),
+            Self::Microsoft365 => {
+                ("Get-UnifiedGroup", &[ExchangeObject::UnifiedGroup, ExchangeObject::DistributionGroup])
+            }
+            Self::Dynamic => ("Get-DynamicDistributionGroup", &[ExchangeObject::DistributionGroup]),
+        }
+    }
 }
 
-/// Dynamic distribution groups.
-pub(super) async fn dynamic(work: &Work) -> Result<(), StreamError> {
-    read(work, "Get-DynamicDistributionGroup", &[ExchangeObject::DistributionGroup], true).await
-}
-
-async fn read(
-    work: &Work,
-    name: &'static str,
-    objects: &[ExchangeObject],
-    dynamic: bool,
-) -> Result<(), StreamError> {
-    let exchange = work.exchange()?.clone();
-    let reader = AttributeReader::exchange(&work.context.group_schema, objects);
+/// What is asked of groups of a kind, all or some, and who reads the attributes.
+pub(crate) fn question(context: &SourceContext, kind: Kind) -> (Cmdlet, AttributeReader) {
+    let (name, objects) = kind.cmdlet();
+    let reader = AttributeReader::exchange(&context.group_schema, objects);
     let shown = |property: &&str| objects.first().is_some_and(|o| shows(*o, property));
     let names = groups::EXCHANGE_PROPERTIES.into_iter().chain(reader.properties().filter(shown));
-    let mut cmdlet = Cmdlet::new(name).text("ResultSize", "Unlimited").select(select(names));
+    let mut cmdlet = Cmdlet::new(name).select(select(names));
     for switch in reader.properties().filter(shown).filter_map(|p| needs_switch(objects, p)) {
         cmdlet = cmdlet.switch(switch);
     }
+    (cmdlet, reader)
+}
+
+pub(super) async fn read(work: &Work, kind: Kind) -> Result<(), StreamError> {
+    let exchange = work.exchange()?.clone();
+    let (cmdlet, reader) = question(&work.context, kind);
+    let cmdlet = cmdlet.text("ResultSize", "Unlimited");
     let fetch: Fetch = Arc::new(move |at| {
         let (exchange, cmdlet) = (exchange.clone(), cmdlet.clone());
         Box::pin(async move { exchange.invoke_page(&cmdlet, at.as_ref()).await })
     });
+    let dynamic = kind == Kind::Dynamic;
     sweep(work, &fetch, &mut ExchangeGroups { reader, misfits: Misfits::default(), dynamic }).await
 }
 

@@ -15,6 +15,7 @@ use super::super::error::StreamError;
 use super::super::sweep::{Fetch, Listing, sweep};
 use super::super::work::Work;
 use super::{expect, select};
+use crate::tenant::SourceContext;
 use crate::read::attributes::{AttributeReader, Misfits};
 use crate::read::groups;
 
@@ -45,10 +46,15 @@ impl Listing for Groups {
     }
 }
 
-pub(super) async fn read(work: &Work) -> Result<(), StreamError> {
-    let reader = AttributeReader::entra(&work.context.group_schema);
+/// What is asked of groups, and who reads the attributes.
+pub(crate) fn question(context: &SourceContext) -> (DeltaQuery, AttributeReader) {
+    let reader = AttributeReader::entra(&context.group_schema);
     let names = groups::PROPERTIES.into_iter().chain(reader.properties()).chain(["members", "owners"]);
-    let query = DeltaQuery::new("groups/delta").select(select(names));
+    (DeltaQuery::new("groups/delta").select(select(names)), reader)
+}
+
+pub(super) async fn read(work: &Work) -> Result<(), StreamError> {
+    let (query, reader) = question(&work.context);
     let graph = work.tenant.graph.clone();
     let fetch: Fetch = Arc::new(move |at| {
         let (graph, query) = (graph.clone(), query.clone());

@@ -13,6 +13,7 @@ use super::super::stream::StreamKind;
 use super::super::sweep::{Fetch, Listing, sweep};
 use super::super::work::Work;
 use super::{Links, Listed, select};
+use crate::tenant::SourceContext;
 use crate::read::attributes::{AttributeReader, Misfits};
 use crate::read::{grants, mailboxes};
 
@@ -92,16 +93,23 @@ pub(super) async fn read(work: &Work, links: &mut Links) -> Result<(), StreamErr
     done
 }
 
-async fn list(work: &Work, links: &mut Links) -> Result<(), StreamError> {
+/// What is asked of mailboxes, all or one, and who reads the attributes.
+pub(crate) fn question(context: &SourceContext) -> (Cmdlet, AttributeReader) {
     const OBJECT: ExchangeObject = ExchangeObject::Mailbox;
-    let exchange = work.exchange()?.clone();
-    let reader = AttributeReader::exchange(&work.context.account_schema, &[OBJECT]);
-    let own = work.context.options.send_on_behalf.then_some("GrantSendOnBehalfTo");
+    let reader = AttributeReader::exchange(&context.account_schema, &[OBJECT]);
+    let own = context.options.send_on_behalf.then_some("GrantSendOnBehalfTo");
     let names = mailboxes::PROPERTIES.into_iter().chain(reader.properties()).chain(own);
-    let mut cmdlet = Cmdlet::new("Get-Mailbox").text("ResultSize", "Unlimited").select(select(names));
+    let mut cmdlet = Cmdlet::new("Get-Mailbox").select(select(names));
     for switch in reader.properties().filter_map(|p| catalogue::exchange_attribute(OBJECT, p)?.needs_switch) {
         cmdlet = cmdlet.switch(switch);
     }
+    (cmdlet, reader)
+}
+
+async fn list(work: &Work, links: &mut Links) -> Result<(), StreamError> {
+    let exchange = work.exchange()?.clone();
+    let (cmdlet, reader) = question(&work.context);
+    let cmdlet = cmdlet.text("ResultSize", "Unlimited");
     let fetch: Fetch = Arc::new(move |at| {
         let (exchange, cmdlet) = (exchange.clone(), cmdlet.clone());
         Box::pin(async move { exchange.invoke_page(&cmdlet, at.as_ref()).await })

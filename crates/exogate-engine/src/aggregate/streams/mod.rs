@@ -1,13 +1,13 @@
 //! The streams, one file each.
 
-mod cas_mailboxes;
-mod exchange_groups;
-mod groups;
+pub(crate) mod cas_mailboxes;
+pub(crate) mod exchange_groups;
+pub(crate) mod groups;
 mod mailbox_permissions;
-mod mailboxes;
+pub(crate) mod mailboxes;
 mod per_mailbox;
 mod send_as;
-mod users;
+pub(crate) mod users;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -85,11 +85,12 @@ pub(super) async fn read(work: &Work, mut links: Links) -> Result<(), StreamErro
         StreamKind::Groups => groups::read(work).await,
         StreamKind::Mailboxes => mailboxes::read(work, &mut links).await,
         StreamKind::CasMailboxes => cas_mailboxes::read(work).await,
-        StreamKind::DistributionGroups => exchange_groups::distribution(work).await,
-        StreamKind::Microsoft365Groups => exchange_groups::microsoft365(work).await,
-        StreamKind::DynamicGroups => exchange_groups::dynamic(work).await,
+        StreamKind::DistributionGroups => exchange_groups::read(work, exchange_groups::Kind::Distribution).await,
+        StreamKind::Microsoft365Groups => exchange_groups::read(work, exchange_groups::Kind::Microsoft365).await,
+        StreamKind::DynamicGroups => exchange_groups::read(work, exchange_groups::Kind::Dynamic).await,
         StreamKind::SendAs => send_as::read(work, &mut links).await,
         StreamKind::MailboxPermissions => mailbox_permissions::read(work, &mut links).await,
+        other => Err(StreamError::Broken(format!("{} is not a listing", other.name()))),
     }
 }
 

@@ -1,0 +1,164 @@
+//! Who made a change: the audit record that explains it. Records may come before the change is seen
+//! or long after; a change is never ascribed to a record that something else explains better, and
+//! stays *unknown* in doubt.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use exogate_model::change::{Author, Happened};
+use exogate_store::{AuditNote, ChangeRecord, SourceStore, StoreError};
+use jiff::Timestamp;
+
+use super::plan::{earlier, later};
+use super::touched::explains;
+
+/// Records are kept that long.
+const KEPT: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+/// How far the service's clock may be ahead of ours.
+const SKEW: Duration = Duration::from_secs(10 * 60);
+/// How long before we noticed it the change before may have been made, at least.
+const BEFORE: Duration = Duration::from_secs(60);
+
+/// Ascribes what can be ascribed by now. Returns how many changes.
+pub(super) async fn attribute(store: &SourceStore, now: Timestamp) -> Result<u64, StoreError> {
+    let mut objects: HashMap<String, (Vec<AuditNote>, Vec<ChangeRecord>)> = HashMap::new();
+    let mut authors = Vec::new();
+    for change in store.unattributed(earlier(now, KEPT)).await? {
+        if !objects.contains_key(&change.id) {
+            let about = (store.records_about(&change.id).await?, store.changes_of(&change.id).await?);
+            objects.insert(change.id.clone(), about);
+        }
+        let Some((records, history)) = objects.get_mut(&change.id) else { continue };
+        let Some(author) = author(&change, records, history) else { continue };
+        if let Some(known) = history.iter_mut().find(|known| known.sequence == change.sequence) {
+            known.by = author.clone();
+        }
+        authors.push((change.sequence, author));
+    }
+    let count = authors.len() as u64;
+    if count > 0 {
+        store.attribute(authors).await?;
+    }
+    Ok(count)
+}
+
+/// What a change is about, to find the one before it: the same right of the same holder, the same
+/// place in the group, or the object itself.
+fn subject(happened: &Happened) -> (&str, &str) {
+    match happened {
+        Happened::Granted { right, trustee, principal, .. } | Happened::Revoked { right, trustee, principal, .. } => {
+            (right, principal.as_deref().unwrap_or(trustee))
+        }
+        Happened::Joined { role, member } | Happened::Left { role, member } => (role, member),
+        Happened::Modified { .. } => ("modified", ""),
+        Happened::Created | Happened::Deleted => ("object", ""),
+    }
+}
+
+fn author(change: &ChangeRecord, records: &[AuditNote], history: &[ChangeRecord]) -> Option<Author> {
+    let (_, holder) = subject(&change.happened);
+    let before = history
+        .iter()
+        .filter(|other| other.sequence < change.sequence && subject(&other.happened) == subject(&change.happened))
+        .max_by_key(|other| other.sequence);
+    let after = before.map(|before| match &before.by {
+        Author::SomeoneElse { at, .. } => *at,
+        _ => earlier(before.at, BEFORE),
+    });
+    let fits = |record: &&AuditNote| {
+        explains(&record.operation, &change.happened)
+            && record.at <= later(change.at, SKEW)
+            && after.is_none_or(|after| record.at > after)
+    };
+    let exact = |record: &&AuditNote| {
+        holder.is_empty() || record.trustee.as_deref().is_some_and(|trustee| trustee.eq_ignore_ascii_case(holder))
+    };
+    let latest = |records: &mut dyn Iterator<Item = &AuditNote>| {
+        records.max_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id))).map(|record| record.author.clone())
+    };
+    // A record that names nobody, or somebody who cannot be found, explains a change only where no
+    // other does.
+    latest(&mut records.iter().filter(fits).filter(exact))
+        .or_else(|| latest(&mut records.iter().filter(fits).filter(|record| record.trustee.is_none())))
+}
+
+#[cfg(test)]
+mod tests {
+    use exogate_model::change::{Learnt, ObjectKind};
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    fn record(id: &str, seconds: i64, operation: &str, trustee: Option<&str>) -> AuditNote {
+        AuditNote {
+            id: id.into(),
+            at: at(seconds),
+            operation: operation.into(),
+            objects: vec!["m".into()],
+            trustee: trustee.map(Into::into),
+            author: Author::SomeoneElse {
+                user: Some(id.into()),
+                app: None,
+                call: operation.into(),
+                record: id.into(),
+                at: at(seconds),
+            },
+        }
+    }
+
+    fn change(sequence: i64, seconds: i64, granted: bool) -> ChangeRecord {
+        let (right, trustee, principal, deny) = ("FullAccess".into(), "kim".into(), Some("k".into()), false);
+        ChangeRecord {
+            sequence,
+            object: ObjectKind::Mailbox,
+            id: "m".into(),
+            name: "M".into(),
+            happened: if granted {
+                Happened::Granted { right, trustee, principal, deny }
+            } else {
+                Happened::Revoked { right, trustee, principal, deny }
+            },
+            learnt: Learnt::Activity,
+            by: Author::Unknown,
+            run: uuid::Uuid::nil(),
+            at: at(seconds),
+        }
+    }
+
+    fn who(change: &ChangeRecord, records: &[AuditNote], history: &[ChangeRecord]) -> Option<String> {
+        match author(change, records, history)? {
+            Author::SomeoneElse { record, .. } => Some(record),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_last_record_that_names_the_holder_explains_it() {
+        const ADD: &str = "Add-MailboxPermission";
+        let records = [
+            record("older", 10, ADD, Some("k")),
+            record("newer", 20, ADD, Some("K")),
+            record("other", 30, ADD, Some("l")),
+            record("nobody", 40, ADD, None),
+            record("later", 5_000, ADD, Some("k")),
+        ];
+        assert_eq!(who(&change(1, 100, true), &records, &[]).as_deref(), Some("newer"));
+        assert_eq!(who(&change(1, 100, true), &records[2..4], &[]).as_deref(), Some("nobody"));
+        assert_eq!(who(&change(1, 100, false), &records, &[]), None);
+        assert_eq!(who(&change(1, 100, true), &records[2..3], &[]), None);
+    }
+
+    #[test]
+    fn a_record_that_explained_an_earlier_change_does_not_explain_the_next() {
+        const ADD: &str = "Add-MailboxPermission";
+        let first = change(1, 100, true);
+        let gone = change(2, 200, false);
+        let again = change(3, 300, true);
+        let records = [record("first", 50, ADD, Some("k"))];
+        let history = [first, gone, again.clone()];
+        assert_eq!(who(&again, &records, &history), None);
+    }
+}

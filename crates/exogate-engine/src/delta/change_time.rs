@@ -1,0 +1,152 @@
+//! Mailboxes and groups whose time of change is new, with some overlap: clocks differ, and writes
+//! are seen late. What moves that time is nowhere promised, so it only adds to the other means.
+
+use exogate_microsoft::exchange::Cmdlet;
+use exogate_microsoft::page::PageLink;
+use exogate_microsoft::record::Record;
+use exogate_model::change::Learnt;
+use exogate_store::{Batch, Coverage};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::found::{Found, Round};
+use super::reread;
+use crate::aggregate::streams::exchange_groups::{self, Kind};
+use crate::aggregate::streams::{cas_mailboxes, mailboxes};
+use crate::aggregate::{StreamError, StreamKind, feeds};
+use crate::read::attributes::Misfits;
+use crate::read::groups;
+
+const LEARNT: Learnt = Learnt::ChangeTime;
+
+/// The time of change is only documented to be compared in this form.
+pub(super) fn filter(since: Timestamp) -> String {
+    let since = since.to_zoned(TimeZone::UTC);
+    format!("WhenChangedUTC -gt '{}'", since.strftime("%-m/%-d/%Y %-I:%M:%S %p"))
+}
+
+/// Asks page by page, and begins again where the service forgot the page.
+async fn pages(
+    round: Round<'_>,
+    kind: StreamKind,
+    cmdlet: &Cmdlet,
+    mut take: impl AsyncFnMut(Vec<Record>) -> Result<(), StreamError>,
+) -> Result<(), StreamError> {
+    const RESTARTS: u32 = 5;
+    let exchange = round.exchange()?;
+    for _ in 0..RESTARTS {
+        let mut at: Option<PageLink> = None;
+        loop {
+            let page = match round.or_stop(exchange.invoke_page(cmdlet, at.as_ref())).await? {
+                Ok(page) => page,
+                Err(error) if error.kind == exogate_microsoft::ErrorKind::PageExpired && at.is_some() => break,
+                Err(error) => return Err(error.into()),
+            };
+            round.read(kind, 1, page.records.len() as u64);
+            take(page.records).await?;
+            match page.next {
+                Some(next) => at = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+    Err(StreamError::NeverEnds { times: RESTARTS })
+}
+
+/// Mailboxes, with what they say themselves: attributes, and who may send on behalf. Their rights
+/// are read again as well: a rename may hide from the audit log whose rights it means.
+pub(super) async fn changed_mailboxes(round: Round<'_>, since: Timestamp) -> Result<Found, StreamError> {
+    const KIND: StreamKind = StreamKind::MailboxChanges;
+    round.begin(KIND);
+    let context = &round.aggregation.context;
+    let mut found = Found::default();
+    let mut misfits = Misfits::default();
+    let (cmdlet, reader) = mailboxes::question(context);
+    let cmdlet = cmdlet.text("ResultSize", "Unlimited").text("Filter", filter(since));
+    pages(round, KIND, &cmdlet, async |records| {
+        let mut batch = Batch::default();
+        for record in &records {
+            reread::take_mailbox(round, record, (&reader, &mut misfits), LEARNT, &mut batch, &mut found).await?;
+        }
+        round.write(KIND, LEARNT, batch).await
+    })
+    .await?;
+    let (cmdlet, reader) = cas_mailboxes::question(context);
+    if wants(round, StreamKind::CasMailboxes) {
+        let cmdlet = cmdlet.text("ResultSize", "Unlimited").text("Filter", filter(since));
+        pages(round, KIND, &cmdlet, async |records| {
+            let mut batch = Batch::default();
+            for record in &records {
+                if let Some(key) = record.text("ExternalDirectoryObjectId") {
+                    found.seen(Coverage::CasAttributes, key, LEARNT);
+                    batch.cas.push((key.to_owned(), reader.read(record, &mut misfits)));
+                }
+            }
+            round.write(KIND, LEARNT, batch).await
+        })
+        .await?;
+    }
+    misfits.notes().for_each(|note| round.note(KIND, note));
+    found.advance(feeds::MAILBOXES, round.now.to_string());
+    Ok(found)
+}
+
+/// What Exchange knows about groups.
+pub(super) async fn changed_groups(round: Round<'_>, since: Timestamp) -> Result<Found, StreamError> {
+    const KIND: StreamKind = StreamKind::ExchangeGroupChanges;
+    round.begin(KIND);
+    let mut found = Found::default();
+    let mut misfits = Misfits::default();
+    let kinds = [
+        (StreamKind::DistributionGroups, Kind::Distribution),
+        (StreamKind::Microsoft365Groups, Kind::Microsoft365),
+        (StreamKind::DynamicGroups, Kind::Dynamic),
+    ];
+    for (stream, kind) in kinds {
+        if !wants(round, stream) {
+            continue;
+        }
+        let (cmdlet, reader) = exchange_groups::question(&round.aggregation.context, kind);
+        let cmdlet = cmdlet.text("ResultSize", "Unlimited").text("Filter", filter(since));
+        pages(round, KIND, &cmdlet, async |records| {
+            let mut batch = Batch::default();
+            for record in &records {
+                if kind == Kind::Dynamic {
+                    let (group, row) = groups::dynamic(record, &reader, &mut misfits)?;
+                    found.seen(Coverage::DynamicGroups, &group.id, LEARNT);
+                    found.seen(Coverage::GroupExchange, &row.id, LEARNT);
+                    batch.groups.push(group);
+                    batch.group_exchange.push(row);
+                } else if let Some(row) = groups::exchange(record, &reader, &mut misfits) {
+                    found.seen(Coverage::GroupExchange, &row.id, LEARNT);
+                    batch.group_exchange.push(row);
+                }
+            }
+            round.write(KIND, LEARNT, batch).await
+        })
+        .await?;
+    }
+    misfits.notes().for_each(|note| round.note(KIND, note));
+    found.advance(feeds::EXCHANGE_GROUPS, round.now.to_string());
+    Ok(found)
+}
+
+/// Whether a full run of this scope reads that stream.
+pub(super) fn wants(round: Round<'_>, kind: StreamKind) -> bool {
+    let aggregation = round.aggregation;
+    let exchange = aggregation.tenant.exchange.is_some();
+    aggregation.scope.streams(&aggregation.context, exchange).contains(&kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_compared_in_the_documented_form() {
+        let at: Timestamp = "2026-08-01T14:05:09Z".parse().unwrap();
+        assert_eq!(filter(at), "WhenChangedUTC -gt '8/1/2026 2:05:09 PM'");
+        let midnight: Timestamp = "2026-12-31T00:00:00Z".parse().unwrap();
+        assert_eq!(filter(midnight), "WhenChangedUTC -gt '12/31/2026 12:00:00 AM'");
+    }
+}

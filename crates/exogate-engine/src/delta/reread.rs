@@ -1,0 +1,328 @@
+//! Single mailboxes read again: attributes, client access settings and all three places of rights.
+//!
+//! In batches: few objects, no listing to hold up, and an answer that may wait for its slowest part.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use exogate_microsoft::exchange::{Answer, Cmdlet};
+use exogate_microsoft::record::Record;
+use exogate_microsoft::{ErrorKind, WireError};
+use exogate_model::change::{Learnt, ObjectKind};
+use exogate_store::{Batch, Coverage, Facet, GrantSet, Waiting};
+
+use super::change_time::wants;
+use super::found::{Found, Round};
+use crate::aggregate::streams::{cas_mailboxes, mailboxes as all_mailboxes};
+use crate::aggregate::{StreamError, StreamKind};
+use crate::read::attributes::{AttributeReader, Misfits};
+use crate::read::mailboxes::{self, Listed};
+use crate::read::{Unreadable, grants};
+
+const KIND: StreamKind = StreamKind::Reread;
+/// Mailboxes asked about at once.
+const TOGETHER: usize = 50;
+/// Items in one batch, for counting calls.
+const ITEMS: usize = 10;
+
+/// Takes in what a mailbox says of itself. Its rights are to be read afterwards, if they are governed.
+pub(super) async fn take_mailbox(
+    round: Round<'_>,
+    record: &Record,
+    (reader, misfits): (&AttributeReader, &mut Misfits),
+    learnt: Learnt,
+    batch: &mut Batch,
+    found: &mut Found,
+) -> Result<(), StreamError> {
+    let options = &round.aggregation.context.options;
+    let Listed::Mailbox(row) = mailboxes::mailbox(record, reader, misfits)? else { return Ok(()) };
+    let row = *row;
+    let key = row.key.to_ascii_lowercase();
+    let set = |facet, grants| GrantSet { mailbox: key.clone(), facet, grants };
+    if options.governs(&row.kind) {
+        if options.send_on_behalf {
+            batch.grant_sets.push(set(Facet::SendOnBehalf, grants::send_on_behalf(record)));
+            found.settlement.facets.push((key.clone(), Facet::SendOnBehalf, learnt));
+        }
+        found.mailbox(&key, learnt);
+    } else if !round.store().grants_of_mailbox(&key).await?.is_empty() {
+        // It was governed before; what is not governed has no rights here.
+        for facet in Facet::ALL {
+            batch.grant_sets.push(set(facet, Vec::new()));
+            found.settlement.facets.push((key.clone(), facet, learnt));
+        }
+    }
+    found.seen(Coverage::Mailboxes, &key, learnt);
+    found.listed.insert(key);
+    batch.mailboxes.push(row);
+    Ok(())
+}
+
+/// One question about one mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Mailbox,
+    Cas,
+    Permissions,
+    SendAs,
+}
+
+struct Reading<'a> {
+    round: Round<'a>,
+    found: Found,
+    misfits: Misfits,
+    /// The role does not show rights of deleted accounts.
+    hidden: bool,
+    failures: Vec<(String, StreamError)>,
+}
+
+/// Reads mailboxes again. What could not be read waits for the next run; the error tells of it.
+pub(super) async fn read(
+    round: Round<'_>,
+    wanted: &BTreeMap<String, Learnt>,
+    listed: &BTreeSet<String>,
+) -> Result<(Found, Option<StreamError>), StreamError> {
+    round.begin(KIND);
+    let mut reading =
+        Reading { round, found: Found::default(), misfits: Misfits::default(), hidden: false, failures: Vec::new() };
+    let keys: Vec<(&String, Learnt)> = wanted.iter().map(|(key, learnt)| (key, *learnt)).collect();
+    let mut ended = None;
+    for some in keys.chunks(TOGETHER) {
+        if ended.is_none() {
+            match reading.some(some, listed).await {
+                Ok(()) => continue,
+                Err(StreamError::Store(error)) => return Err(StreamError::Store(error)),
+                Err(StreamError::Stopped) => return Err(StreamError::Stopped),
+                Err(error) => ended = Some(error),
+            }
+        }
+        for (key, _) in some {
+            reading.wait(key, "could not be read".to_owned());
+        }
+    }
+    reading.misfits.notes().for_each(|note| round.note(KIND, note));
+    if reading.hidden {
+        round.note(
+            KIND,
+            "the role does not include -IncludeUnresolvedPermissions: rights of deleted accounts may be hidden",
+        );
+    }
+    let failed = reading.failures.len();
+    if let Some((key, error)) = reading.failures.into_iter().next() {
+        round.note(KIND, format!("{failed} mailboxes could not be read and wait for the next run, the first is {key}"));
+        ended.get_or_insert(error);
+    }
+    Ok((reading.found, ended))
+}
+
+impl Reading<'_> {
+    async fn some(&mut self, wanted: &[(&String, Learnt)], listed: &BTreeSet<String>) -> Result<(), StreamError> {
+        let round = self.round;
+        let context = &round.aggregation.context;
+        let keys: Vec<String> = wanted.iter().map(|(key, _)| (*key).clone()).collect();
+        let known = round.store().mailbox_refs(keys).await?;
+        let governed = |key: &str| known.get(key).is_some_and(|mailbox| context.options.governs(&mailbox.kind));
+        let mut questions = Vec::new();
+        for (key, learnt) in wanted {
+            if !listed.contains(*key) {
+                questions.push(((*key).clone(), *learnt, Question::Mailbox));
+                if wants(round, StreamKind::CasMailboxes) {
+                    questions.push(((*key).clone(), *learnt, Question::Cas));
+                }
+            }
+            if governed(key) {
+                questions.extend(rights(key, *learnt));
+            }
+        }
+        let before = self.found.listed.clone();
+        self.ask(&questions).await?;
+        // Mailboxes that turned out to be governed only now.
+        let mut later = Vec::new();
+        for (key, learnt) in wanted {
+            let turned = self.found.listed.contains(*key) && !before.contains(*key);
+            if turned && !governed(key) && self.found.mailboxes.contains_key(*key) {
+                later.extend(rights(key, *learnt));
+            }
+        }
+        if !later.is_empty() {
+            self.ask(&later).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask(&mut self, questions: &[(String, Learnt, Question)]) -> Result<(), StreamError> {
+        let round = self.round;
+        let exchange = round.exchange()?;
+        let cmdlets: Vec<Cmdlet> = questions.iter().map(|(key, _, question)| self.cmdlet(key, *question)).collect();
+        let mut answers = round.or_stop(exchange.batch(&cmdlets)).await?;
+        round.read(KIND, cmdlets.len().div_ceil(ITEMS) as u64, 0);
+        self.without_switch(questions, &mut answers).await?;
+        let gone: BTreeSet<&str> = questions
+            .iter()
+            .zip(&answers)
+            .filter(|((_, _, question), answer)| {
+                *question == Question::Mailbox && matches!(answer, Err(error) if error.is_not_found())
+            })
+            .map(|((key, _, _), _)| key.as_str())
+            .collect();
+        let mut failed: BTreeMap<String, StreamError> = BTreeMap::new();
+        let mut batches: BTreeMap<u8, (Learnt, Batch)> = BTreeMap::new();
+        for ((key, learnt, question), answer) in questions.iter().zip(answers) {
+            if gone.contains(key.as_str()) {
+                if *question == Question::Mailbox {
+                    self.gone(key, *learnt);
+                }
+                continue;
+            }
+            let (_, batch) = batches.entry(*learnt as u8).or_insert_with(|| (*learnt, Batch::default()));
+            let taken = match answer {
+                Ok(answer) => self.take(key, *learnt, *question, &answer, batch).await,
+                // Only the mailbox's own cmdlet says that it is gone; these lag behind.
+                Err(error) if error.is_not_found() && *question == Question::Cas => Ok(()),
+                Err(error) => Err(error.into()),
+            };
+            match taken {
+                Ok(()) => {}
+                Err(StreamError::Wire(error)) if ends_all(&error) => return Err(error.into()),
+                Err(StreamError::Store(error)) => return Err(error.into()),
+                Err(error) => {
+                    failed.entry(key.clone()).or_insert(error);
+                }
+            }
+        }
+        for (learnt, batch) in batches.into_values() {
+            round.write(KIND, learnt, batch).await?;
+        }
+        for (key, _, question) in questions {
+            let last = matches!(question, Question::SendAs | Question::Mailbox);
+            if last && !failed.contains_key(key) {
+                self.found.settlement.read_again.push((ObjectKind::Mailbox, key.clone()));
+                round.read(KIND, 0, u64::from(*question == Question::SendAs));
+            }
+        }
+        for (key, error) in failed {
+            self.found.settlement.read_again.retain(|(_, done)| *done != key);
+            self.wait(&key, error.to_string());
+            self.failures.push((key, error));
+        }
+        Ok(())
+    }
+
+    fn cmdlet(&self, key: &str, question: Question) -> Cmdlet {
+        let context = &self.round.aggregation.context;
+        let cmdlet = match question {
+            Question::Mailbox => all_mailboxes::question(context).0,
+            Question::Cas => cas_mailboxes::question(context).0,
+            Question::Permissions | Question::SendAs => {
+                let name = if question == Question::SendAs { "Get-RecipientPermission" } else { "Get-MailboxPermission" };
+                let cmdlet = Cmdlet::new(name).text("ResultSize", "Unlimited");
+                if question == Question::Permissions && !self.hidden {
+                    cmdlet.switch("IncludeUnresolvedPermissions")
+                } else {
+                    cmdlet
+                }
+            }
+        };
+        cmdlet.text("Identity", key)
+    }
+
+    /// Asks once more without the switch that shows rights of deleted accounts, where the role does
+    /// not know it.
+    async fn without_switch(
+        &mut self,
+        questions: &[(String, Learnt, Question)],
+        answers: &mut [Result<Answer, WireError>],
+    ) -> Result<(), StreamError> {
+        let refused: Vec<usize> = questions
+            .iter()
+            .zip(answers.iter())
+            .enumerate()
+            .filter(|(_, ((_, _, question), answer))| {
+                *question == Question::Permissions
+                    && matches!(answer, Err(error) if error.kind == ErrorKind::InvalidRequest)
+            })
+            .map(|(index, _)| index)
+            .collect();
+        if self.hidden || refused.is_empty() {
+            return Ok(());
+        }
+        self.hidden = true;
+        let cmdlets: Vec<Cmdlet> =
+            refused.iter().map(|index| self.cmdlet(&questions[*index].0, Question::Permissions)).collect();
+        let again = self.round.or_stop(self.round.exchange()?.batch(&cmdlets)).await?;
+        self.round.read(KIND, cmdlets.len().div_ceil(ITEMS) as u64, 0);
+        for (index, answer) in refused.into_iter().zip(again) {
+            answers[index] = answer;
+        }
+        Ok(())
+    }
+
+    async fn take(
+        &mut self,
+        key: &str,
+        learnt: Learnt,
+        question: Question,
+        answer: &Answer,
+        batch: &mut Batch,
+    ) -> Result<(), StreamError> {
+        let context = &self.round.aggregation.context;
+        let mut set = |facet, grants| {
+            batch.grant_sets.push(GrantSet { mailbox: key.to_owned(), facet, grants });
+            self.found.settlement.facets.push((key.to_owned(), facet, learnt));
+        };
+        match question {
+            Question::Permissions => set(Facet::MailboxPermission, grants::mailbox_permissions(&answer.records)?),
+            Question::SendAs => {
+                let mut facts = grants::recipient_permissions(&answer.records)?.concat();
+                facts.sort_unstable();
+                facts.dedup();
+                set(Facet::SendAs, facts);
+            }
+            Question::Mailbox => {
+                let (_, reader) = all_mailboxes::question(context);
+                let record = answer.records.first().ok_or_else(|| Unreadable {
+                    listing: "Get-Mailbox",
+                    missing: "anything at all",
+                    object: key.to_owned(),
+                })?;
+                let (misfits, found) = (&mut self.misfits, &mut self.found);
+                take_mailbox(self.round, record, (&reader, misfits), learnt, batch, found).await?;
+            }
+            Question::Cas => {
+                let (_, reader) = cas_mailboxes::question(context);
+                if let Some(record) = answer.records.first() {
+                    self.found.seen(Coverage::CasAttributes, key, learnt);
+                    batch.cas.push((key.to_owned(), reader.read(record, &mut self.misfits)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn gone(&mut self, key: &str, learnt: Learnt) {
+        self.found.gone(Coverage::Mailboxes, key, learnt);
+        self.found.settlement.read_again.push((ObjectKind::Mailbox, key.to_owned()));
+    }
+
+    fn wait(&mut self, key: &str, reason: String) {
+        let (object, id, due) = (ObjectKind::Mailbox, key.to_owned(), self.round.now);
+        self.found.settlement.queued.push(Waiting { object, id, reason, due });
+    }
+}
+
+fn rights(key: &str, learnt: Learnt) -> [(String, Learnt, Question); 2] {
+    [Question::Permissions, Question::SendAs].map(|question| (key.to_owned(), learnt, question))
+}
+
+/// Whether an error says nothing of one mailbox and will meet all the others too.
+fn ends_all(error: &WireError) -> bool {
+    error.needs_administrator()
+        || matches!(
+            error.kind,
+            ErrorKind::SignIn(_)
+                | ErrorKind::Unreachable
+                | ErrorKind::NotMicrosoft
+                | ErrorKind::WrongHost
+                | ErrorKind::InvalidRequest
+                | ErrorKind::Throttled
+        )
+}

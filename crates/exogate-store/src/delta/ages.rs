@@ -1,0 +1,95 @@
+//! How old the facts are.
+
+use exogate_model::mailbox::MailboxKind;
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use crate::batch::{Coverage, Facet};
+use crate::codec::{self, Part};
+use crate::error::Fault;
+use crate::read::{mailboxes, one_more};
+use crate::rows::MailboxRef;
+
+/// How old the facts of a source are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ages {
+    /// Mailboxes whose rights are governed.
+    pub governed: u64,
+    /// Of those, the ones whose permissions were never read.
+    pub never_read: u64,
+    /// When the permissions that were read longest ago were read.
+    pub oldest_permission: Option<Timestamp>,
+}
+
+const PERMISSIONS: &str = "mailboxes m LEFT JOIN facet_reads f ON f.mailbox = m.oid AND f.facet = 1
+     WHERE m.source = ?1 AND m.kind IN (SELECT value FROM json_each(?2))";
+
+pub(super) fn of(connection: &Connection, source: i64, kinds: &[MailboxKind]) -> Result<Ages, Fault> {
+    let sql = format!("SELECT count(*), count(*) - count(f.read_at), min(f.read_at) FROM {PERMISSIONS}");
+    let (governed, never, oldest): (i64, i64, Option<i64>) = connection
+        .prepare_cached(&sql)?
+        .query_row((source, names(kinds)?), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(Ages {
+        governed: governed.unsigned_abs(),
+        never_read: never.unsigned_abs(),
+        oldest_permission: oldest.map(codec::instant).transpose()?,
+    })
+}
+
+pub(super) fn oldest(
+    connection: &Connection,
+    source: i64,
+    kinds: &[MailboxKind],
+    limit: usize,
+) -> Result<Vec<MailboxRef>, Fault> {
+    let sql = format!("SELECT m.oid FROM {PERMISSIONS} ORDER BY coalesce(f.read_at, 0), m.oid LIMIT ?3");
+    let oids = connection
+        .prepare_cached(&sql)?
+        .query_map((source, names(kinds)?, one_more(limit) - 1), |row| row.get(0))?
+        .collect::<Result<Vec<i64>, _>>()?;
+    let mut found = Vec::with_capacity(oids.len());
+    for oid in oids {
+        found.extend(mailboxes::reference_of(connection, oid)?);
+    }
+    Ok(found)
+}
+
+pub(super) fn settled(connection: &Connection, source: i64) -> Result<Vec<Coverage>, Fault> {
+    let all = [
+        Coverage::Users,
+        Coverage::Mailboxes,
+        Coverage::CasAttributes,
+        Coverage::Groups,
+        Coverage::DynamicGroups,
+        Coverage::GroupExchange,
+        Coverage::Memberships,
+    ];
+    let mut known = connection.prepare_cached("SELECT 1 FROM settled WHERE source = ?1 AND part = ?2")?;
+    let mut settled = Vec::new();
+    for part in all.into_iter().chain(Facet::ALL.map(Coverage::Grants)) {
+        if known.exists((source, codec::coverage_name(part)))? {
+            settled.push(part);
+        }
+    }
+    Ok(settled)
+}
+
+pub(super) fn mailbox_keys(connection: &Connection, source: i64) -> Result<Vec<String>, Fault> {
+    of_part(connection, source, Part::Mailboxes)
+}
+
+pub(super) fn dynamic_groups(connection: &Connection, source: i64) -> Result<Vec<String>, Fault> {
+    of_part(connection, source, Part::DynamicGroups)
+}
+
+fn of_part(connection: &Connection, source: i64, part: Part) -> Result<Vec<String>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT i.id FROM marks k JOIN ids i ON i.oid = k.oid WHERE k.part = ?1 AND k.source = ?2 ORDER BY i.id",
+    )?;
+    Ok(statement.query_map((part.number(), source), |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+fn names(kinds: &[MailboxKind]) -> Result<String, Fault> {
+    let kinds: Vec<&str> = kinds.iter().map(MailboxKind::recipient_type_details).collect();
+    codec::to_json("kinds of mailboxes", &kinds)
+}
