@@ -74,6 +74,11 @@ impl Sim {
 
     /// A client of the tenant, impatient as tests are.
     pub fn tenant(&self, exchange: bool) -> Tenant {
+        self.tenant_by(exchange, Arc::new(Now))
+    }
+
+    /// The same by another clock.
+    pub fn tenant_by(&self, exchange: bool, clock: Arc<dyn Clock>) -> Tenant {
         let here = Url::parse(&format!("https://localhost:{}/", self.running.addr().port())).unwrap();
         let overrides = EndpointOverrides {
             login: Some(here.clone()),
@@ -92,7 +97,7 @@ impl Sim {
         settings.retry.backoff = Duration::from_millis(20);
         settings.retry.backoff_cap = Duration::from_millis(200);
         settings.retry.budget = Duration::from_secs(20);
-        Tenant::new(Caller::connect(&settings, Arc::new(Now)).unwrap(), exchange)
+        Tenant::new(Caller::connect(&settings, clock).unwrap(), exchange)
     }
 }
 
@@ -122,9 +127,14 @@ pub struct Source {
 
 impl Source {
     pub async fn new(options: SourceOptions) -> Self {
+        Self::by(options, Arc::new(Now)).await
+    }
+
+    /// A source by another clock.
+    pub async fn by(options: SourceOptions, clock: Arc<dyn Clock>) -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("store.db");
-        let store = Store::open(&path, Arc::new(Now)).unwrap().source("contoso").await.unwrap();
+        let store = Store::open(&path, clock).unwrap().source("contoso").await.unwrap();
         Self { store, context: context(options), path, _folder: folder }
     }
 
