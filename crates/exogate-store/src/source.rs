@@ -327,6 +327,11 @@ impl SourceStore {
         self.read(move |connection, source| feed::read(connection, source, since, limit)).await
     }
 
+    /// The cursor from which everything follows that is still kept.
+    pub async fn feed_start(&self) -> Result<i64, StoreError> {
+        self.read(feed::start).await
+    }
+
     /// The cursor of one who has taken every change there is.
     pub async fn feed_end(&self) -> Result<i64, StoreError> {
         self.read(feed::end).await

@@ -80,6 +80,10 @@ pub enum Command {
     What(commands::what::Args),
     /// List the runs of a source.
     Runs(commands::runs::Args),
+    /// Show what changed, how it was learnt, and who did it.
+    Changes(commands::changes::Args),
+    /// Show how fresh what is stored is.
+    Status(commands::status::Args),
     /// Give rights on shared mailboxes.
     Grant(commands::grant::GrantArgs),
     /// Take rights on shared mailboxes.
@@ -114,7 +118,7 @@ pub enum Command {
 /// The commands by purpose, as help lists them.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Begin", &["demo", "init", "certificate", "config", "test-connection"]),
-    ("Read a tenant", &["aggregate", "schema", "runs"]),
+    ("Read a tenant", &["aggregate", "schema", "runs", "changes", "status"]),
     ("Ask", &["who", "what", "get"]),
     (
         "Change",

@@ -1,6 +1,8 @@
 //! A tenant whose time stands still until a test moves it, an administrator who changes it, and a
 //! source that reads the differences.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +101,11 @@ impl Bench {
     pub async fn graph(&self, method: Method, path: &str, body: Option<serde_json::Value>) -> bool {
         let call = GraphCall::new(method, path, body);
         self.tenant.graph.batch(&[call]).await.pop().unwrap().is_ok_and(|reply| reply.status.is_success())
+    }
+
+    /// Waits until a dropped run has let go.
+    pub async fn flush(&self) {
+        self.source.flush().await;
     }
 
     pub async fn changes(&self, since: i64) -> Vec<ChangeRecord> {

@@ -120,6 +120,7 @@ pub fn context(options: SourceOptions) -> Arc<SourceContext> {
 /// A source in a store of its own.
 pub struct Source {
     pub store: SourceStore,
+    whole: Store,
     pub context: Arc<SourceContext>,
     path: PathBuf,
     _folder: TempDir,
@@ -134,8 +135,14 @@ impl Source {
     pub async fn by(options: SourceOptions, clock: Arc<dyn Clock>) -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("store.db");
-        let store = Store::open(&path, clock).unwrap().source("contoso").await.unwrap();
-        Self { store, context: context(options), path, _folder: folder }
+        let whole = Store::open(&path, clock).unwrap();
+        let store = whole.source("contoso").await.unwrap();
+        Self { store, whole, context: context(options), path, _folder: folder }
+    }
+
+    /// Waits until everything handed to the store is done.
+    pub async fn flush(&self) {
+        self.whole.flush().await.unwrap();
     }
 
     pub fn aggregation(&self, tenant: &Tenant) -> Aggregation {

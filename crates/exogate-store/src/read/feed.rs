@@ -64,14 +64,19 @@ fn rows(connection: &Connection, which: &str, parameters: &[&dyn ToSql]) -> Resu
 
 /// The changes after a cursor, or word that they are not kept any more.
 pub(crate) fn read(connection: &Connection, source: i64, cursor: i64, limit: usize) -> Result<Feed, Fault> {
+    if cursor < start(connection, source)? {
+        return Ok(Feed::StartOver { cursor: end(connection, source)? });
+    }
+    Ok(Feed::Changes(since(connection, source, cursor, limit)?))
+}
+
+/// The sequence number of the last change that is not kept any more.
+pub(crate) fn start(connection: &Connection, source: i64) -> Result<i64, Fault> {
     let floor: Option<i64> = connection
         .prepare_cached("SELECT sequence FROM feed_floors WHERE source = ?1")?
         .query_row([source], |row| row.get(0))
         .optional()?;
-    if floor.is_some_and(|floor| cursor < floor) {
-        return Ok(Feed::StartOver { cursor: end(connection, source)? });
-    }
-    Ok(Feed::Changes(since(connection, source, cursor, limit)?))
+    Ok(floor.unwrap_or_default())
 }
 
 /// The newest sequence number, of changes forgotten since included.

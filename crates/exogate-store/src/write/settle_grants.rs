@@ -161,7 +161,16 @@ fn announce(
         for one in lost {
             match given.iter().position(|other| is_same_holder(&one.grant, &other.grant)) {
                 Some(index) => {
-                    given.swap_remove(index);
+                    let other = given.swap_remove(index);
+                    // The same identifier may come to stand for nobody, or for somebody again.
+                    if one.grant.principal.id() != other.grant.principal.id() {
+                        if one.grant.principal.id().is_some() {
+                            add(connection, context, &one.grant, &one.mailbox_name, revoked)?;
+                        }
+                        if other.grant.principal.id().is_some() {
+                            add(connection, context, &other.grant, &other.mailbox_name, granted)?;
+                        }
+                    }
                 }
                 None => add(connection, context, &one.grant, &one.mailbox_name, revoked)?,
             }

@@ -82,7 +82,7 @@ async fn show(served: &Simulated, app: &App) -> Result<(), Failure> {
     heading("$ exogate aggregate all")?;
     let store = connect::store(&config, &app.environment)?;
     let store = store.source(&source.name).await.map_err(connect::from_store)?;
-    let wanted = Wanted { scope: Scope::All, fresh: true, allow_deletions: true };
+    let wanted = Wanted { scope: Scope::All, delta: false, fresh: true, allow_deletions: true };
     let told = aggregate::read(&wanted, source, &reached, &store, app).await?;
     if told.is_worth_telling() {
         app.console.print(&told.text())?;

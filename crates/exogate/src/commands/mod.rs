@@ -2,6 +2,7 @@
 
 pub mod aggregate;
 pub mod certificate;
+pub mod changes;
 mod change;
 pub mod completions;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod runs;
 pub mod schema;
 pub mod serve;
 pub mod set;
+pub mod status;
 pub mod sim;
 pub mod test_connection;
 pub mod token;
@@ -66,6 +68,8 @@ pub fn run(command: Command, app: &App) -> Outcome {
         Command::Who(args) => who::run(&args, app),
         Command::What(args) => what::run(&args, app),
         Command::Runs(args) => runs::run(&args, app),
+        Command::Changes(args) => changes::run(&args, app),
+        Command::Status(args) => status::run(&args, app),
         Command::Grant(args) => grant::grant(&args, app),
         Command::Revoke(args) => grant::revoke(&args, app),
         Command::Set(args) => set::run(&args, app),

@@ -3,6 +3,7 @@
 //! Owns the grammar of `exogate.toml`. Opens no certificate and fetches no secret until [`tenant`] is asked to; never
 //! changes the file.
 
+mod delta;
 mod limits;
 mod policy;
 pub mod problems;

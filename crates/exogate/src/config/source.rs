@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use exogate_engine::delta::DeltaOptions;
 use exogate_microsoft::cloud::{Cloud, EndpointOverrides, Endpoints};
 use exogate_model::mailbox::MailboxKind;
 use exogate_model::policy::ProvisioningPolicy;
@@ -11,6 +12,7 @@ use exogate_model::value::AttributeType;
 use toml::de::DeValue;
 use url::Url;
 
+use super::delta;
 use super::limits::Limits;
 use super::policy;
 use super::section::{At, Section};
@@ -41,6 +43,8 @@ pub struct Source {
     pub group_schema: Schema,
     /// The attributes that may be set.
     pub policy: ProvisioningPolicy,
+    /// How differences are looked for.
+    pub delta: DeltaOptions,
     /// How hard to push.
     pub limits: Limits,
 }
@@ -78,6 +82,7 @@ pub fn read(name: String, mut section: Section<'_>, folder: &Path) -> Option<Sou
         // What is wrong with the schema has been told; the policy is judged once that is right.
         _ => None,
     };
+    let delta = delta::read(section.section("delta"));
     let limits = Limits::read(section.section("limits"));
     section.finish();
     Some(Source {
@@ -92,6 +97,7 @@ pub fn read(name: String, mut section: Section<'_>, folder: &Path) -> Option<Sou
         account_schema: accounts?,
         group_schema: groups?,
         policy: policy?,
+        delta,
         limits,
     })
     .filter(|_| named)

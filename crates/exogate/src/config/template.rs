@@ -124,6 +124,17 @@ delete_users = false
 # mail_enabled_security_group = ["EXO_HiddenFromAddressListsEnabled"]
 # microsoft_365_group = ["EXO_HiddenFromAddressListsEnabled"]
 
+# How differences are looked for: `exogate aggregate all --delta`. Each means can be switched off.
+# [sources.{source}.delta]
+# directory = true
+# change_time = true
+# activity = true
+# sweep = true
+# reread = true
+# How old the rights on a mailbox may become, and the share of Exchange's capacity that reading them again may take.
+# freshness = "4h"
+# reread_percent = 20
+
 # How hard to push. The limit of the tenant is found by itself; these only bound the search.
 # [sources.{source}.limits]
 # concurrent_calls = 64

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use exogate_engine::Tenant;
+use exogate_engine::delta::{self, Delta};
 use exogate_engine::aggregate::{
     self, AggregateError, Aggregation, FRESH_FOR, Outcome as Ending, Progress, RunSummary, Scope,
 };
@@ -39,6 +40,7 @@ In CSV several values of one attribute are joined by '|' ('\\|' and '\\\\' withi
 
 Examples:
   exogate aggregate all
+  exogate aggregate all --delta
   exogate aggregate accounts -o accounts.jsonl
   exogate aggregate entitlements --stored --format csv")]
 pub struct Args {
@@ -54,6 +56,9 @@ pub struct Args {
     /// Write what the store holds without reading the tenant.
     #[arg(long, conflicts_with_all = ["fresh", "allow_deletions"])]
     stored: bool,
+    /// Read only what is different since the last run, and who did it.
+    #[arg(long, conflicts_with_all = ["stored", "fresh"])]
+    delta: bool,
     /// Begin anew even if an interrupted run could go on.
     #[arg(long)]
     fresh: bool,
@@ -102,7 +107,12 @@ pub fn run(args: &Args, app: &App) -> Outcome {
         let store = connect::store(&config, &app.environment)?;
         let store = store.source(&source.name).await.map_err(connect::from_store)?;
         let wanted =
-            Wanted { scope: args.what.scope(), fresh: args.fresh, allow_deletions: args.allow_deletions };
+            Wanted {
+                scope: args.what.scope(),
+                delta: args.delta,
+                fresh: args.fresh,
+                allow_deletions: args.allow_deletions,
+            };
         let told = read(&wanted, source, &tenant, &store, app).await?;
         let summary_only = args.what == What::All && format == Format::Table;
         if summary_only && told.is_complete() {
@@ -146,6 +156,8 @@ fn format(args: &Args, app: &App) -> Result<Format, Failure> {
 pub struct Wanted {
     /// How much.
     pub scope: Scope,
+    /// Only what is different.
+    pub delta: bool,
     /// Never go on with an interrupted run.
     pub fresh: bool,
     /// Beyond the deletion guard.
@@ -166,7 +178,7 @@ pub async fn read(
         .interrupts
         .gracefully("stopping at the next checkpoint; what was read is kept (Ctrl-C again stops at once)");
     let display = Display::start(&app.console, Arc::clone(&progress), tenant.clone());
-    let result = aggregate::run(Aggregation {
+    let aggregation = Aggregation {
         tenant: tenant.clone(),
         store: store.clone(),
         context: Arc::new(connect::context(source)),
@@ -176,8 +188,13 @@ pub async fn read(
         progress,
         cancel: cancel.token(),
         allow_deletions: wanted.allow_deletions,
-    })
-    .await;
+    };
+    let result = if wanted.delta {
+        let (options, clock) = (source.delta.clone(), Arc::clone(&app.environment.clock));
+        delta::run(Delta { aggregation, options, clock }).await
+    } else {
+        aggregate::run(aggregation).await
+    };
     display.finish().await;
     let took = app.environment.clock.now().duration_since(begun);
     match result {

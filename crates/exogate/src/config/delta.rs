@@ -1,0 +1,43 @@
+//! How differences of a source are looked for: the table `delta`.
+
+use std::time::Duration;
+
+use exogate_engine::delta::DeltaOptions;
+use jiff::SignedDuration;
+
+use super::section::Section;
+
+/// Reads the table `delta`.
+pub fn read(mut section: Section<'_>) -> DeltaOptions {
+    let default = DeltaOptions::default();
+    let mut flag = |name, otherwise| section.flag(name).unwrap_or(otherwise);
+    let directory = flag("directory", default.directory);
+    let change_time = flag("change_time", default.change_time);
+    let activity = flag("activity", default.activity);
+    let sweep = flag("sweep", default.sweep);
+    let reread = flag("reread", default.reread);
+    let reread_percent = section
+        .integer("reread_percent", 1..=100)
+        .and_then(|percent| u8::try_from(percent).ok())
+        .unwrap_or(default.reread_percent);
+    let freshness = freshness(&mut section).unwrap_or(default.freshness);
+    section.finish();
+    DeltaOptions { directory, change_time, activity, sweep, reread, freshness, reread_percent, ..default }
+}
+
+fn freshness(section: &mut Section<'_>) -> Option<Duration> {
+    const KEY: &str = "freshness";
+    let text = section.text(KEY)?;
+    let parsed = text.value.parse::<SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
+    match parsed {
+        Some(duration) if duration >= Duration::from_secs(5 * 60) => Some(duration),
+        Some(_) => {
+            section.error(text.line, KEY, "must be at least five minutes");
+            None
+        }
+        None => {
+            section.error(text.line, KEY, format!("{:?} is not a time such as \"4h\" or \"90m\"", text.value));
+            None
+        }
+    }
+}
