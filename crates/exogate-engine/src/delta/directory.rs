@@ -160,10 +160,11 @@ pub(super) async fn users(round: Round<'_>, cursor: &str) -> Result<Followed, St
     };
     let mut found = Found::default();
     found.advance(feeds::USERS, cursor);
+    let reports = relations_of(round, KIND, &users.new, &mut found).await?;
+    managed(round, &mut users, &reports).await?;
     for id in &users.seen {
         found.seen(Coverage::Users, id, LEARNT);
     }
-    memberships_of(round, KIND, &users.new, &mut found).await?;
     for id in &users.gone {
         found.gone(Coverage::Users, id, LEARNT);
         // Its mailbox follows at once or a little later.
@@ -181,16 +182,53 @@ pub(super) async fn users(round: Round<'_>, cursor: &str) -> Result<Followed, St
     Ok(Followed::Done(found))
 }
 
-/// What users that came into being are members and owners of: one that comes out of the recycle bin
-/// has its places again without any group being told different.
-async fn memberships_of(
+/// Brings the managers up to date of users whom nobody tells different: their manager went to the
+/// recycle bin, or came out of it.
+async fn managed(round: Round<'_>, users: &mut Users, reports: &BTreeSet<String>) -> Result<(), StreamError> {
+    const MANAGER: &str = "manager";
+    let (_, reader) = all_users::changes(&round.aggregation.context);
+    if !reader.properties().any(|property| property == MANAGER) {
+        return Ok(());
+    }
+    let mut rows: BTreeMap<String, UserRow> = BTreeMap::new();
+    for gone in &users.gone {
+        for mut row in round.store().users_with(MANAGER, gone).await? {
+            let id = row.id.to_ascii_lowercase();
+            if !users.gone.contains(&id) {
+                row.attributes.remove(MANAGER);
+                rows.insert(id, row);
+            }
+        }
+    }
+    for id in reports.iter().filter(|id| !users.gone.contains(*id)) {
+        if let Some(row) = read_user(round, id, &mut users.misfits).await? {
+            rows.insert(id.clone(), row);
+        }
+    }
+    if !rows.is_empty() {
+        users.seen.extend(rows.keys().cloned());
+        let users = rows.into_values().collect();
+        round.write(StreamKind::UserChanges, LEARNT, Batch { users, ..Batch::default() }).await?;
+    }
+    Ok(())
+}
+
+/// What users that came into being are members and owners of, and whose managers they are: one that
+/// comes out of the recycle bin has its places again without anybody else being told different.
+/// Returns the ids of those whom they manage.
+async fn relations_of(
     round: Round<'_>,
     kind: StreamKind,
     users: &BTreeSet<String>,
     found: &mut Found,
-) -> Result<(), StreamError> {
-    let relations = [("memberOf", MembershipRole::Member), ("ownedObjects", MembershipRole::Owner)];
-    let questions: Vec<(&String, MembershipRole, GraphCall)> = users
+) -> Result<BTreeSet<String>, StreamError> {
+    let relations = [
+        ("memberOf", Some(MembershipRole::Member)),
+        ("ownedObjects", Some(MembershipRole::Owner)),
+        ("directReports", None),
+    ];
+    let mut reports = BTreeSet::new();
+    let questions: Vec<(&String, Option<MembershipRole>, GraphCall)> = users
         .iter()
         .flat_map(|id| {
             relations.map(|(relation, role)| {
@@ -199,7 +237,7 @@ async fn memberships_of(
         })
         .collect();
     if questions.is_empty() {
-        return Ok(());
+        return Ok(reports);
     }
     let calls: Vec<GraphCall> = questions.iter().map(|(_, _, call)| call.clone()).collect();
     let replies = round.or_stop(round.aggregation.tenant.graph.batch(&calls)).await?;
@@ -210,6 +248,10 @@ async fn memberships_of(
             Ok(page) => page,
             Err(error) if error.is_not_found() => continue,
             Err(error) => return Err(error.into()),
+        };
+        let Some(role) = role else {
+            reports.extend(page.records.iter().filter_map(Record::id).map(str::to_ascii_lowercase));
+            continue;
         };
         for group in page.records.iter().filter(|record| record.kind() == Some("group")) {
             let Some(group) = group.id() else { continue };
@@ -222,7 +264,8 @@ async fn memberships_of(
         }
     }
     found.settlement.joined.extend(batch.memberships.iter().cloned());
-    round.write(kind, LEARNT, batch).await
+    round.write(kind, LEARNT, batch).await?;
+    Ok(reports)
 }
 
 /// A place in a group: group, role, member.

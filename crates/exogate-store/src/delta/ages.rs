@@ -1,4 +1,4 @@
-//! How old the facts are.
+//! How old the facts are, and other looks at the whole of them.
 
 use exogate_model::mailbox::MailboxKind;
 use jiff::Timestamp;
@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use crate::batch::{Coverage, Facet};
 use crate::codec::{self, Part};
 use crate::error::Fault;
-use crate::read::{mailboxes, one_more};
-use crate::rows::MailboxRef;
+use crate::read::{load, mailboxes, one_more};
+use crate::rows::{MailboxRef, UserRow};
 
 /// How old the facts of a source are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,4 +92,24 @@ fn of_part(connection: &Connection, source: i64, part: Part) -> Result<Vec<Strin
 fn names(kinds: &[MailboxKind]) -> Result<String, Fault> {
     let kinds: Vec<&str> = kinds.iter().map(MailboxKind::recipient_type_details).collect();
     codec::to_json("kinds of mailboxes", &kinds)
+}
+
+/// One scan; asked only when somebody is gone.
+pub(super) fn users_with(
+    connection: &Connection,
+    source: i64,
+    attribute: &str,
+    value: &str,
+) -> Result<Vec<UserRow>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT u.oid FROM users u JOIN user_attributes a ON a.oid = u.oid
+         WHERE u.source = ?1 AND lower(json_extract(a.json, '$.' || ?2)) = lower(?3)",
+    )?;
+    let oids =
+        statement.query_map((source, attribute, value), |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    let mut users = Vec::with_capacity(oids.len());
+    for oid in oids {
+        users.extend(load::user(connection, oid)?.map(|(user, _)| user));
+    }
+    Ok(users)
 }

@@ -22,7 +22,7 @@ pub use self::cursors::FeedCursor;
 pub use self::webhooks::{DeadLetter, WebhookState};
 use crate::batch::{Coverage, Facet};
 use crate::error::{Fault, StoreError};
-use crate::rows::{ChangeRecord, MailboxRef, MembershipRow};
+use crate::rows::{ChangeRecord, MailboxRef, MembershipRow, UserRow};
 use crate::source::SourceStore;
 use crate::write::Context;
 
@@ -131,6 +131,12 @@ impl SourceStore {
     /// Which parts of the state the feed speaks of: those that a complete run has read.
     pub async fn settled_parts(&self) -> Result<Vec<Coverage>, StoreError> {
         self.read(ages::settled).await
+    }
+
+    /// The users of whom an attribute has this value.
+    pub async fn users_with(&self, attribute: &str, value: &str) -> Result<Vec<UserRow>, StoreError> {
+        let (attribute, value) = (attribute.to_owned(), value.to_owned());
+        self.read(move |connection, source| ages::users_with(connection, source, &attribute, &value)).await
     }
 
     /// The keys of all mailboxes, sorted.
