@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail")]
 
-mod support;
 #[path = "support/delta.rs"]
 mod bench;
+mod support;
 
 use std::time::Duration;
 
@@ -116,12 +116,18 @@ async fn both_forms_of_reset_lead_to_a_full_sweep_that_finds_what_is_gone() {
     for form in [DeltaExpiry::BadRequest, DeltaExpiry::Gone] {
         let bench = Bench::new(CONTOSO, Scenario::default()).await;
         assert!(bench.graph(Method::DELETE, "users/lee.gu@contoso.com", None).await);
-        assert!(bench.graph(Method::PATCH, "users/ines.boss@contoso.com", Some(json!({"city": "Ulm"}))).await);
+        assert!(
+            bench.graph(Method::PATCH, "users/ines.boss@contoso.com", Some(json!({"city": "Ulm"}))).await
+        );
         bench.sim.running.world().adjust(|scenario| scenario.graph.delta_expiry = form);
         bench.pass(8 * 86_400);
         let summary = bench.delta().await;
         assert_eq!(summary.outcome, Outcome::Completed, "{:#?}", summary.streams);
-        assert!(summary.notes.iter().any(|note| note.contains("no longer knew the link")), "{:#?}", summary.notes);
+        assert!(
+            summary.notes.iter().any(|note| note.contains("no longer knew the link")),
+            "{:#?}",
+            summary.notes
+        );
         let lines: Vec<_> = bench.changes(0).await.iter().map(line).collect();
         assert!(lines.iter().any(|line| line == "user lee.gu@contoso.com deleted"), "{lines:#?}");
         bench.pass(3600);
@@ -135,9 +141,17 @@ async fn both_forms_of_reset_lead_to_a_full_sweep_that_finds_what_is_gone() {
 async fn a_mailbox_of_another_kind_or_name_and_one_that_is_gone() {
     let bench = Bench::new(CONTOSO, Scenario::default()).await;
     bench.pass(1800);
-    bench.run(Cmdlet::new("Set-Mailbox").text("Identity", "info@contoso.com").text("DisplayName", "Information")).await;
+    bench
+        .run(
+            Cmdlet::new("Set-Mailbox")
+                .text("Identity", "info@contoso.com")
+                .text("DisplayName", "Information"),
+        )
+        .await;
     bench.run(Cmdlet::new("Set-Mailbox").text("Identity", "quiet@contoso.com").text("Type", "Regular")).await;
-    bench.run(Cmdlet::new("Remove-Mailbox").text("Identity", "info2@contoso.com").flag("Confirm", false)).await;
+    bench
+        .run(Cmdlet::new("Remove-Mailbox").text("Identity", "info2@contoso.com").flag("Confirm", false))
+        .await;
     bench.pass(3600);
     let summary = bench.delta().await;
     assert_eq!(summary.outcome, Outcome::Completed, "{:#?}", summary.streams);
@@ -165,7 +179,10 @@ async fn without_a_record_the_turn_of_the_mailbox_comes() {
     let summary = bench.delta().await;
     assert_eq!(summary.outcome, Outcome::Completed, "{:#?}", summary.streams);
     let changes = bench.changes(0).await;
-    assert_eq!(changes.iter().map(line).collect::<Vec<_>>(), ["mailbox Quiet granted FullAccess kim.akers@contoso.com"]);
+    assert_eq!(
+        changes.iter().map(line).collect::<Vec<_>>(),
+        ["mailbox Quiet granted FullAccess kim.akers@contoso.com"]
+    );
     assert_eq!((changes[0].learnt, changes[0].by.is_unknown()), (Learnt::Reread, true));
     assert_same(&bench.source.picture().await, &bench.fresh().await, "its turn");
 }

@@ -10,9 +10,9 @@
     reason = "tests may fail, and are steered by the environment"
 )]
 
-mod support;
 #[path = "support/delta.rs"]
 mod bench;
+mod support;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -125,22 +125,34 @@ async fn deed(bench: &Bench, random: &mut Random, made: &mut u32) -> String {
             let cmdlet = Cmdlet::new(name).text("Identity", mailbox).text("Trustee", who);
             tried(bench, cmdlet.texts("AccessRights", ["SendAs"]).flag("Confirm", false)).await;
         }
-        7 => tried(bench, Cmdlet::new("Set-Mailbox").text("Identity", mailbox).texts("GrantSendOnBehalfTo", [who])).await,
+        7 => {
+            tried(
+                bench,
+                Cmdlet::new("Set-Mailbox").text("Identity", mailbox).texts("GrantSendOnBehalfTo", [who]),
+            )
+            .await
+        }
         8 => {
             let name = format!("Name {}", random.below(3));
-            tried(bench, Cmdlet::new("Set-Mailbox").text("Identity", mailbox).text("DisplayName", name)).await;
+            tried(bench, Cmdlet::new("Set-Mailbox").text("Identity", mailbox).text("DisplayName", name))
+                .await;
         }
         9 => {
             let kind = random.one(&["Regular", "Shared"]);
             tried(bench, Cmdlet::new("Set-Mailbox").text("Identity", mailbox).text("Type", kind)).await;
         }
         10 if random.chance(3) => {
-            tried(bench, Cmdlet::new("Remove-Mailbox").text("Identity", mailbox).flag("Confirm", false)).await;
+            tried(bench, Cmdlet::new("Remove-Mailbox").text("Identity", mailbox).flag("Confirm", false))
+                .await;
         }
         11 => {
             *made += 1;
             let name = format!("Box {made}");
-            tried(bench, Cmdlet::new("New-Mailbox").switch("Shared").text("Name", &name).text("DisplayName", &name)).await;
+            tried(
+                bench,
+                Cmdlet::new("New-Mailbox").switch("Shared").text("Name", &name).text("DisplayName", &name),
+            )
+            .await;
         }
         12 => {
             let body = json!({"department": format!("D{}", random.below(4))});
@@ -178,7 +190,9 @@ async fn deed(bench: &Bench, random: &mut Random, made: &mut u32) -> String {
             let idx = state.by_identity(false, mailbox).first().copied();
             if let Some(idx) = idx {
                 let _ = state.edit(Face::Exchange, world.now()).update(idx, |object| {
-                    if let Some(mailbox) = object.recipient.as_deref_mut().and_then(|r| r.mailbox.as_deref_mut()) {
+                    if let Some(mailbox) =
+                        object.recipient.as_deref_mut().and_then(|r| r.mailbox.as_deref_mut())
+                    {
                         mailbox.aces.pop();
                     }
                 });
@@ -327,7 +341,10 @@ async fn sequence(seed: u64) {
         }
     }
     let state = Consumer::of(&store).await;
-    assert!(consumer == state, "the feed and the state differ\nfeed: {consumer:#?}\nstate: {state:#?}\n{what}");
+    assert!(
+        consumer == state,
+        "the feed and the state differ\nfeed: {consumer:#?}\nstate: {state:#?}\n{what}"
+    );
 }
 
 /// Waits until a dropped run has let go.

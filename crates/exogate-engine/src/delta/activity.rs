@@ -94,7 +94,8 @@ async fn by_feed(
     };
     let ids = listed.iter().map(|content| content.id.clone()).collect();
     let unread: BTreeSet<String> = round.store().unread_content(ids).await?.into_iter().collect();
-    let mut pieces: Vec<Content> = listed.into_iter().filter(|content| unread.contains(&content.id)).collect();
+    let mut pieces: Vec<Content> =
+        listed.into_iter().filter(|content| unread.contains(&content.id)).collect();
     pieces.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
     pieces.dedup_by(|a, b| a.id == b.id);
     let mut read = Read::default();
@@ -139,7 +140,11 @@ async fn list(
     let from = match cursor {
         Some(cursor) if cursor < oldest => {
             let days = since(cursor, round.now).as_secs() / 86_400;
-            widen(round, found, format!("the activity feed was last read {days} days ago and keeps only seven"));
+            widen(
+                round,
+                found,
+                format!("the activity feed was last read {days} days ago and keeps only seven"),
+            );
             oldest
         }
         Some(cursor) => earlier(cursor, LATE).max(oldest),
@@ -281,7 +286,12 @@ fn soon(round: Round<'_>, record: &AuditRecord, key: &str, found: &mut Found) {
     let due = later(record.at, round.options.settling);
     if due > round.now {
         let reason = format!("{} a moment ago", record.operation);
-        found.settlement.queued.push(Waiting { object: ObjectKind::Mailbox, id: key.to_owned(), reason, due });
+        found.settlement.queued.push(Waiting {
+            object: ObjectKind::Mailbox,
+            id: key.to_owned(),
+            reason,
+            due,
+        });
     }
 }
 
@@ -295,7 +305,10 @@ async fn elsewhere(
 ) -> Result<Vec<String>, StreamError> {
     let exchange = round.exchange()?;
     let coming_or_going = ["New-", "Remove-Mailbox", "Disable-", "Remove-User"];
-    if coming_or_going.iter().any(|verb| record.operation.starts_with(verb) && !record.operation.contains("Permission")) {
+    if coming_or_going
+        .iter()
+        .any(|verb| record.operation.starts_with(verb) && !record.operation.contains("Permission"))
+    {
         // Other means find what came and went.
         return Ok(Vec::new());
     }
@@ -314,8 +327,15 @@ async fn elsewhere(
         let answer = round.or_stop(exchange.invoke(&cmdlet)).await?;
         round.read(KIND, 1, 0);
         let keys: Vec<String> = match answer {
-            Ok(answer) => answer.records.iter().filter_map(|r| r.text("ExternalDirectoryObjectId")).map(str::to_ascii_lowercase).collect(),
-            Err(error) if error.kind == ErrorKind::Throttled || error.is_retryable() => return Err(error.into()),
+            Ok(answer) => answer
+                .records
+                .iter()
+                .filter_map(|r| r.text("ExternalDirectoryObjectId"))
+                .map(str::to_ascii_lowercase)
+                .collect(),
+            Err(error) if error.kind == ErrorKind::Throttled || error.is_retryable() => {
+                return Err(error.into());
+            }
             Err(_) => Vec::new(),
         };
         asked.insert(folded, keys.clone());

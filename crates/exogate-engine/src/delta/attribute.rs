@@ -46,7 +46,8 @@ pub(super) async fn attribute(store: &SourceStore, now: Timestamp) -> Result<u64
 /// place in the group, or the object itself.
 fn subject(happened: &Happened) -> (&str, &str) {
     match happened {
-        Happened::Granted { right, trustee, principal, .. } | Happened::Revoked { right, trustee, principal, .. } => {
+        Happened::Granted { right, trustee, principal, .. }
+        | Happened::Revoked { right, trustee, principal, .. } => {
             (right, principal.as_deref().unwrap_or(trustee))
         }
         Happened::Joined { role, member } | Happened::Left { role, member } => (role, member),
@@ -59,7 +60,9 @@ fn author(change: &ChangeRecord, records: &[AuditNote], history: &[ChangeRecord]
     let (_, holder) = subject(&change.happened);
     let before = history
         .iter()
-        .filter(|other| other.sequence < change.sequence && subject(&other.happened) == subject(&change.happened))
+        .filter(|other| {
+            other.sequence < change.sequence && subject(&other.happened) == subject(&change.happened)
+        })
         .max_by_key(|other| other.sequence);
     let after = before.map(|before| match &before.by {
         Author::SomeoneElse { at, .. } => *at,
@@ -71,7 +74,8 @@ fn author(change: &ChangeRecord, records: &[AuditNote], history: &[ChangeRecord]
             && after.is_none_or(|after| record.at > after)
     };
     let exact = |record: &&AuditNote| {
-        holder.is_empty() || record.trustee.as_deref().is_some_and(|trustee| trustee.eq_ignore_ascii_case(holder))
+        holder.is_empty()
+            || record.trustee.as_deref().is_some_and(|trustee| trustee.eq_ignore_ascii_case(holder))
     };
     let latest = |records: &mut dyn Iterator<Item = &AuditNote>| {
         records.max_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id))).map(|record| record.author.clone())

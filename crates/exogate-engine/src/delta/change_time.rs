@@ -39,7 +39,9 @@ async fn pages(
         loop {
             let page = match round.or_stop(exchange.invoke_page(cmdlet, at.as_ref())).await? {
                 Ok(page) => page,
-                Err(error) if error.kind == exogate_microsoft::ErrorKind::PageExpired && at.is_some() => break,
+                Err(error) if error.kind == exogate_microsoft::ErrorKind::PageExpired && at.is_some() => {
+                    break;
+                }
                 Err(error) => return Err(error.into()),
             };
             round.read(kind, 1, page.records.len() as u64);
@@ -66,7 +68,8 @@ pub(super) async fn changed_mailboxes(round: Round<'_>, since: Timestamp) -> Res
     pages(round, KIND, &cmdlet, async |records| {
         let mut batch = Batch::default();
         for record in &records {
-            reread::take_mailbox(round, record, (&reader, &mut misfits), LEARNT, &mut batch, &mut found).await?;
+            reread::take_mailbox(round, record, (&reader, &mut misfits), LEARNT, &mut batch, &mut found)
+                .await?;
         }
         round.write(KIND, LEARNT, batch).await
     })

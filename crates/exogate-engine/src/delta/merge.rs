@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn a_manager_comes_and_goes_as_a_list_of_differences() {
         let before = full();
-        let left = record(json!({"id": "u", "manager@delta": [{"id": "m", "@removed": {"reason": "deleted"}}]}));
+        let left =
+            record(json!({"id": "u", "manager@delta": [{"id": "m", "@removed": {"reason": "deleted"}}]}));
         let after = user(left, Some(&before), &reader(), &mut Misfits::default()).unwrap().unwrap();
         assert!(!after.attributes.contains_key("manager"));
         let other = record(json!({"id": "u", "manager@delta": [

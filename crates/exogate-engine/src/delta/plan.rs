@@ -54,8 +54,7 @@ pub(super) struct Plan {
     pub reread: usize,
 }
 
-const RIGHTS: [StreamKind; 3] =
-    [StreamKind::Mailboxes, StreamKind::SendAs, StreamKind::MailboxPermissions];
+const RIGHTS: [StreamKind; 3] = [StreamKind::Mailboxes, StreamKind::SendAs, StreamKind::MailboxPermissions];
 const EXCHANGE_GROUPS: [StreamKind; 3] =
     [StreamKind::DistributionGroups, StreamKind::Microsoft365Groups, StreamKind::DynamicGroups];
 
@@ -90,7 +89,8 @@ pub(super) fn plan(known: &Known, options: &DeltaOptions, now: Timestamp) -> Pla
     }
     let whole = |kinds: &[StreamKind]| kinds.iter().copied().filter(|kind| wants(*kind)).collect::<Vec<_>>();
     if wants(StreamKind::Mailboxes) {
-        let never = RIGHTS.into_iter().chain([StreamKind::CasMailboxes]).any(|kind| wants(kind) && unread(kind));
+        let never =
+            RIGHTS.into_iter().chain([StreamKind::CasMailboxes]).any(|kind| wants(kind) && unread(kind));
         match known.mailboxes {
             _ if never => plan.full.extend(whole(&[
                 StreamKind::Mailboxes,
@@ -106,7 +106,8 @@ pub(super) fn plan(known: &Known, options: &DeltaOptions, now: Timestamp) -> Pla
         }
     }
     let mailboxes_whole = plan.full.contains(&StreamKind::Mailboxes);
-    let rights = wants(StreamKind::MailboxPermissions) && !plan.full.contains(&StreamKind::MailboxPermissions);
+    let rights =
+        wants(StreamKind::MailboxPermissions) && !plan.full.contains(&StreamKind::MailboxPermissions);
     plan.sweep = options.sweep && wants(StreamKind::Mailboxes) && !mailboxes_whole && is_stale(known.swept);
     if EXCHANGE_GROUPS.into_iter().any(wants) {
         let never = EXCHANGE_GROUPS.into_iter().any(|kind| wants(kind) && unread(kind));

@@ -82,8 +82,13 @@ pub(super) async fn read(
     listed: &BTreeSet<String>,
 ) -> Result<(Found, Option<StreamError>), StreamError> {
     round.begin(KIND);
-    let mut reading =
-        Reading { round, found: Found::default(), misfits: Misfits::default(), hidden: false, failures: Vec::new() };
+    let mut reading = Reading {
+        round,
+        found: Found::default(),
+        misfits: Misfits::default(),
+        hidden: false,
+        failures: Vec::new(),
+    };
     let keys: Vec<(&String, Learnt)> = wanted.iter().map(|(key, learnt)| (key, *learnt)).collect();
     let mut ended = None;
     for some in keys.chunks(TOGETHER) {
@@ -108,19 +113,27 @@ pub(super) async fn read(
     }
     let failed = reading.failures.len();
     if let Some((key, error)) = reading.failures.into_iter().next() {
-        round.note(KIND, format!("{failed} mailboxes could not be read and wait for the next run, the first is {key}"));
+        round.note(
+            KIND,
+            format!("{failed} mailboxes could not be read and wait for the next run, the first is {key}"),
+        );
         ended.get_or_insert(error);
     }
     Ok((reading.found, ended))
 }
 
 impl Reading<'_> {
-    async fn some(&mut self, wanted: &[(&String, Learnt)], listed: &BTreeSet<String>) -> Result<(), StreamError> {
+    async fn some(
+        &mut self,
+        wanted: &[(&String, Learnt)],
+        listed: &BTreeSet<String>,
+    ) -> Result<(), StreamError> {
         let round = self.round;
         let context = &round.aggregation.context;
         let keys: Vec<String> = wanted.iter().map(|(key, _)| (*key).clone()).collect();
         let known = round.store().mailbox_refs(keys).await?;
-        let governed = |key: &str| known.get(key).is_some_and(|mailbox| context.options.governs(&mailbox.kind));
+        let governed =
+            |key: &str| known.get(key).is_some_and(|mailbox| context.options.governs(&mailbox.kind));
         let mut questions = Vec::new();
         for (key, learnt) in wanted {
             if !listed.contains(*key) {
@@ -152,7 +165,8 @@ impl Reading<'_> {
     async fn ask(&mut self, questions: &[(String, Learnt, Question)]) -> Result<(), StreamError> {
         let round = self.round;
         let exchange = round.exchange()?;
-        let cmdlets: Vec<Cmdlet> = questions.iter().map(|(key, _, question)| self.cmdlet(key, *question)).collect();
+        let cmdlets: Vec<Cmdlet> =
+            questions.iter().map(|(key, _, question)| self.cmdlet(key, *question)).collect();
         let mut answers = round.or_stop(exchange.batch(&cmdlets)).await?;
         round.read(KIND, cmdlets.len().div_ceil(ITEMS) as u64, 0);
         self.without_switch(questions, &mut answers).await?;
@@ -213,7 +227,11 @@ impl Reading<'_> {
             Question::Mailbox => all_mailboxes::question(context).0,
             Question::Cas => cas_mailboxes::question(context).0,
             Question::Permissions | Question::SendAs => {
-                let name = if question == Question::SendAs { "Get-RecipientPermission" } else { "Get-MailboxPermission" };
+                let name = if question == Question::SendAs {
+                    "Get-RecipientPermission"
+                } else {
+                    "Get-MailboxPermission"
+                };
                 let cmdlet = Cmdlet::new(name).text("ResultSize", "Unlimited");
                 if question == Question::Permissions && !self.hidden {
                     cmdlet.switch("IncludeUnresolvedPermissions")
@@ -270,7 +288,9 @@ impl Reading<'_> {
             self.found.settlement.facets.push((key.to_owned(), facet, learnt));
         };
         match question {
-            Question::Permissions => set(Facet::MailboxPermission, grants::mailbox_permissions(&answer.records)?),
+            Question::Permissions => {
+                set(Facet::MailboxPermission, grants::mailbox_permissions(&answer.records)?)
+            }
             Question::SendAs => {
                 let mut facts = grants::recipient_permissions(&answer.records)?.concat();
                 facts.sort_unstable();

@@ -177,7 +177,8 @@ async fn named(
             None => None,
         }
     };
-    let activity = async { if plan.activity { Some(activity::read(round, feed, search).await) } else { None } };
+    let activity =
+        async { if plan.activity { Some(activity::read(round, feed, search).await) } else { None } };
     // Resolving names needs what the directory has just told, or a new name is not found; a name
     // that is not found only costs more reading.
     let (users, groups, mailboxes, exchange_groups, activity) =
@@ -292,7 +293,9 @@ async fn finish(
     reports: Vec<StreamReport>,
 ) -> Result<(Outcome, Vec<StreamReport>), StoreError> {
     let (aggregation, run) = (round.aggregation, round.run);
-    if aggregation.cancel.is_cancelled() || reports.iter().any(|r| matches!(r.error, Some(StreamError::Stopped))) {
+    if aggregation.cancel.is_cancelled()
+        || reports.iter().any(|r| matches!(r.error, Some(StreamError::Stopped)))
+    {
         run.stop("stopped by whoever started it").await?;
         return Ok((Outcome::Stopped, reports));
     }

@@ -168,17 +168,29 @@ mod tests {
     #[test]
     fn every_text_that_names_the_object_is_looked_for() {
         let path = "EURPR01A002.PROD.OUTLOOK.COM/Hosted Organizations/contoso.onmicrosoft.com/shared-finance";
-        let typed = [("Identity", "Finance@contoso.com"), ("User", "kim@contoso.com"), ("AccessRights", "FullAccess")];
+        let typed = [
+            ("Identity", "Finance@contoso.com"),
+            ("User", "kim@contoso.com"),
+            ("AccessRights", "FullAccess"),
+        ];
         assert_eq!(
             touch(&record("Add-MailboxPermission", Some(path), &typed)),
             mailbox(&["Finance@contoso.com", path, "shared-finance"], Some("kim@contoso.com"))
         );
         assert_eq!(
-            touch(&record("Remove-RecipientPermission", None, &[("Identity", "finance"), ("Trustee", "kim")])),
+            touch(&record(
+                "Remove-RecipientPermission",
+                None,
+                &[("Identity", "finance"), ("Trustee", "kim")]
+            )),
             mailbox(&["finance"], Some("kim"))
         );
         assert_eq!(
-            touch(&record("set-mailbox", Some("contoso.onmicrosoft.com\\finance"), &[("Identity", "finance")])),
+            touch(&record(
+                "set-mailbox",
+                Some("contoso.onmicrosoft.com\\finance"),
+                &[("Identity", "finance")]
+            )),
             mailbox(&["finance", "contoso.onmicrosoft.com\\finance"], None)
         );
         assert_eq!(touch(&record("Add-MailboxPermission", None, &[])), mailbox(&[], None));

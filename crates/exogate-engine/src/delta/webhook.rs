@@ -94,9 +94,15 @@ pub enum Delivery {
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "camelCase")]
 enum Body<'a> {
-    Changes { source: &'a str, changes: &'a [ChangeRecord] },
+    Changes {
+        source: &'a str,
+        changes: &'a [ChangeRecord],
+    },
     /// Changes were lost to the receiver: it has to read the state anew.
-    StartOver { source: &'a str, cursor: i64 },
+    StartOver {
+        source: &'a str,
+        cursor: i64,
+    },
 }
 
 /// Delivers what there is.
@@ -127,7 +133,8 @@ pub async fn deliver(
                 let Some(last) = changes.last().map(|change| change.sequence) else {
                     return Ok(Delivery::Done { changes: delivered });
                 };
-                let wanted: Vec<_> = changes.into_iter().filter(|change| hook.filter.admits(change)).collect();
+                let wanted: Vec<_> =
+                    changes.into_iter().filter(|change| hook.filter.admits(change)).collect();
                 if wanted.is_empty() {
                     state.sequence = last;
                     store.set_webhook(&hook.name, state.clone(), Vec::new()).await?;

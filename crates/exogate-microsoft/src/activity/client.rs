@@ -124,7 +124,8 @@ impl ActivityClient {
         let response = self.ask(WHAT, &|_| WireRequest::get(url.clone()), Repeat::Safe).await?;
         let mut page = ContentPage::default();
         for item in array(WHAT, &response)? {
-            page.items.push(content(&item).ok_or_else(|| protocol(WHAT, "a piece of content without an address"))?);
+            page.items
+                .push(content(&item).ok_or_else(|| protocol(WHAT, "a piece of content without an address"))?);
         }
         // Two names for one header are documented.
         page.next = ["NextPageUri", "NextPageUrl"]

@@ -93,12 +93,10 @@ fn error_of(what: &str, response: &WireResponse) -> Option<WireError> {
         error = error.with_message(message);
     }
     if error.kind == ErrorKind::Forbidden {
-        error = error
-            .with_sentence("the application may not read the activity feed")
-            .with_remedy(
-                "Grant the application permission ActivityFeed.Read of the Office 365 Management APIs with admin \
+        error = error.with_sentence("the application may not read the activity feed").with_remedy(
+            "Grant the application permission ActivityFeed.Read of the Office 365 Management APIs with admin \
                  consent; until then changes of rights are found by reading again, which takes longer.",
-            );
+        );
     }
     Some(error)
 }
@@ -134,7 +132,11 @@ mod tests {
             (200, "", Some(ErrorKind::Protocol)),
             (200, "<html>portal</html>", Some(ErrorKind::Protocol)),
             (403, r#"{"error":{"code":"AF429","message":"Too many requests."}}"#, Some(ErrorKind::Throttled)),
-            (403, r#"{"error":{"code":"AF10001","message":"The permission set () ..."}}"#, Some(ErrorKind::Forbidden)),
+            (
+                403,
+                r#"{"error":{"code":"AF10001","message":"The permission set () ..."}}"#,
+                Some(ErrorKind::Forbidden),
+            ),
             (400, r#"{"error":{"code":"AF20022","message":"No subscription"}}"#, Some(ErrorKind::Refused)),
             (400, r#"{"error":{"code":"AF20051","message":"expired"}}"#, Some(ErrorKind::NotFound)),
             (400, r#"{"error":{"code":"AF20030","message":"time"}}"#, Some(ErrorKind::InvalidRequest)),

@@ -91,9 +91,7 @@ impl Read {
 
 /// An instant with or without its zone: without one it is UTC.
 pub(super) fn instant(text: &str) -> Option<Timestamp> {
-    text.parse::<Timestamp>()
-        .ok()
-        .or_else(|| Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())
+    text.parse::<Timestamp>().ok().or_else(|| Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())
 }
 
 #[cfg(test)]

@@ -105,8 +105,9 @@ pub(super) fn users_with(
         "SELECT u.oid FROM users u JOIN user_attributes a ON a.oid = u.oid
          WHERE u.source = ?1 AND lower(json_extract(a.json, '$.' || ?2)) = lower(?3)",
     )?;
-    let oids =
-        statement.query_map((source, attribute, value), |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    let oids = statement
+        .query_map((source, attribute, value), |row| row.get(0))?
+        .collect::<Result<Vec<i64>, _>>()?;
     let mut users = Vec::with_capacity(oids.len());
     for oid in oids {
         users.extend(load::user(connection, oid)?.map(|(user, _)| user));

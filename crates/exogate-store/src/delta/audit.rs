@@ -103,7 +103,11 @@ pub(super) fn about(connection: &Connection, source: i64, object: &str) -> Resul
     Ok(records)
 }
 
-pub(super) fn attribute(connection: &Connection, source: i64, authors: &[(i64, Author)]) -> Result<(), Fault> {
+pub(super) fn attribute(
+    connection: &Connection,
+    source: i64,
+    authors: &[(i64, Author)],
+) -> Result<(), Fault> {
     for (sequence, author) in authors {
         connection
             .prepare_cached(

@@ -86,7 +86,9 @@ pub(super) fn finish(
 ) -> Result<(), Fault> {
     for (object, id) in done {
         connection
-            .prepare_cached("DELETE FROM backlog WHERE source = ?1 AND object = ?2 AND id = ?3 AND due_at <= ?4")?
+            .prepare_cached(
+                "DELETE FROM backlog WHERE source = ?1 AND object = ?2 AND id = ?3 AND due_at <= ?4",
+            )?
             .execute((context.source, codec::object_number(*object), codec::id(id), context.now))?;
     }
     Ok(())

@@ -43,7 +43,8 @@ pub(super) fn advance(
 }
 
 pub(super) fn unread(connection: &Connection, source: i64, ids: Vec<String>) -> Result<Vec<String>, Fault> {
-    let mut known = connection.prepare_cached("SELECT 1 FROM activity_content WHERE source = ?1 AND id = ?2")?;
+    let mut known =
+        connection.prepare_cached("SELECT 1 FROM activity_content WHERE source = ?1 AND id = ?2")?;
     let mut unread = Vec::new();
     for id in ids {
         if !known.exists((source, &id))? {
@@ -56,7 +57,9 @@ pub(super) fn unread(connection: &Connection, source: i64, ids: Vec<String>) -> 
 pub(super) fn keep_content(connection: &Connection, context: &Context, ids: &[String]) -> Result<(), Fault> {
     for id in ids {
         connection
-            .prepare_cached("INSERT OR IGNORE INTO activity_content (source, id, seen_at) VALUES (?1, ?2, ?3)")?
+            .prepare_cached(
+                "INSERT OR IGNORE INTO activity_content (source, id, seen_at) VALUES (?1, ?2, ?3)",
+            )?
             .execute((context.source, id, context.now))?;
     }
     connection.execute(

@@ -11,7 +11,11 @@ use crate::error::Fault;
 use crate::rows::MembershipRow;
 use crate::write::{Context, feed, ids, labels, objects, settle as whole, settle_grants};
 
-pub(super) fn settle(connection: &Connection, context: &Context, settlement: &Settlement) -> Result<(), Fault> {
+pub(super) fn settle(
+    connection: &Connection,
+    context: &Context,
+    settlement: &Settlement,
+) -> Result<(), Fault> {
     connection.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS touched (mailbox INTEGER PRIMARY KEY);
          DELETE FROM temp.touched;",
@@ -76,7 +80,14 @@ fn announce_new(connection: &Connection, context: &Context, seen: &[Named]) -> R
         if part.identity_table().is_some() && part != Part::GroupExchange {
             let name = objects::stored_name(connection, part, oid)?;
             let id = codec::id(&named.id);
-            feed::add(connection, &with(context, named.learnt), part.object(), &id, &name, &Happened::Created)?;
+            feed::add(
+                connection,
+                &with(context, named.learnt),
+                part.object(),
+                &id,
+                &name,
+                &Happened::Created,
+            )?;
         }
         connection
             .prepare_cached("UPDATE marks SET first_run = ?4 WHERE part = ?1 AND source = ?2 AND oid = ?3")?
@@ -161,7 +172,9 @@ fn memberships(connection: &Connection, context: &Context, settlement: &Settleme
             continue;
         }
         connection
-            .prepare_cached("UPDATE memberships SET first_run = ?4 WHERE grp = ?1 AND role = ?2 AND member = ?3")?
+            .prepare_cached(
+                "UPDATE memberships SET first_run = ?4 WHERE grp = ?1 AND role = ?2 AND member = ?3",
+            )?
             .execute((key.0, key.1, key.2, settled))?;
         tell(connection, context, key, |role, member| Happened::Joined { role, member })?;
     }
@@ -191,7 +204,9 @@ fn tell(
     happened: impl FnOnce(String, String) -> Happened,
 ) -> Result<(), Fault> {
     let id = |oid: i64| -> Result<String, Fault> {
-        Ok(connection.prepare_cached("SELECT id FROM ids WHERE oid = ?1")?.query_row([oid], |row| row.get(0))?)
+        Ok(connection
+            .prepare_cached("SELECT id FROM ids WHERE oid = ?1")?
+            .query_row([oid], |row| row.get(0))?)
     };
     let role = if role == 1 { "owner" } else { "member" };
     let name = objects::stored_name(connection, Part::Groups, group)?;
@@ -224,6 +239,8 @@ fn remove(connection: &Connection, context: &Context, named: &Named) -> Result<(
 }
 
 fn count_deleted(connection: &Connection, context: &Context) -> Result<(), Fault> {
-    connection.prepare_cached("UPDATE runs SET deleted = deleted + 1 WHERE run = ?1")?.execute([context.run])?;
+    connection
+        .prepare_cached("UPDATE runs SET deleted = deleted + 1 WHERE run = ?1")?
+        .execute([context.run])?;
     Ok(())
 }

@@ -41,7 +41,12 @@ pub(super) fn one(connection: &Connection, source: i64, name: &str) -> Result<Op
     .transpose()
 }
 
-pub(super) fn put(connection: &Connection, source: i64, name: &str, state: &WebhookState) -> Result<(), Fault> {
+pub(super) fn put(
+    connection: &Connection,
+    source: i64,
+    name: &str,
+    state: &WebhookState,
+) -> Result<(), Fault> {
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO webhooks (source, name, sequence, failures, next_at)

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::begin::{self, Begun};
 use super::{Candidate, Finish, Forecast, RunRecord, RunRequest, RunState, candidates, record};
-use crate::delta::{self, Settlement};
 use crate::batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet};
+use crate::delta::{self, Settlement};
 use crate::error::{Fault, StoreError};
 use crate::rows::{Cursor, MailboxRef, Page};
 use crate::source::SourceStore;
@@ -218,7 +218,8 @@ impl RunHandle {
     /// many labels came or went.
     pub async fn relabel(&self, kinds: &[MailboxKind]) -> Result<u64, StoreError> {
         let kinds = kinds.to_vec();
-        self.change(move |connection, context| labels::relabel(connection, context, &kinds, labels::Of::Seen)).await
+        self.change(move |connection, context| labels::relabel(connection, context, &kinds, labels::Of::Seen))
+            .await
     }
 
     /// What `finish` would delete of these parts.

@@ -85,7 +85,12 @@ pub(crate) fn clear_doomed(connection: &Connection) -> Result<(), Fault> {
 }
 
 /// Deletes everything that a part, and what only adds to it, holds of one object.
-pub(crate) fn erase_one(connection: &Connection, context: &Context, part: Part, oid: i64) -> Result<(), Fault> {
+pub(crate) fn erase_one(
+    connection: &Connection,
+    context: &Context,
+    part: Part,
+    oid: i64,
+) -> Result<(), Fault> {
     let added = match part {
         Part::Mailboxes => Some(Part::Cas),
         Part::Groups | Part::DynamicGroups => Some(Part::GroupExchange),

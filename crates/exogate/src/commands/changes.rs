@@ -56,7 +56,11 @@ enum Since {
 
 fn since(text: &str) -> Result<Since, String> {
     if let Ok(number) = text.parse::<i64>() {
-        return if number >= 0 { Ok(Since::Number(number)) } else { Err("a number is not negative".to_owned()) };
+        return if number >= 0 {
+            Ok(Since::Number(number))
+        } else {
+            Err("a number is not negative".to_owned())
+        };
     }
     if let Ok(at) = text.parse() {
         return Ok(Since::At(at));
@@ -161,8 +165,8 @@ async fn select(
 }
 
 fn admits(args: &Args, mailbox: Option<&str>, change: &ChangeRecord) -> bool {
-    let of_mailbox = mailbox
-        .is_none_or(|key| change.object == ObjectKind::Mailbox && change.id.eq_ignore_ascii_case(key));
+    let of_mailbox =
+        mailbox.is_none_or(|key| change.object == ObjectKind::Mailbox && change.id.eq_ignore_ascii_case(key));
     let outside =
         !args.outside || (matches!(change.happened, Happened::Granted { .. }) && !change.by.is_ours());
     of_mailbox && outside && args.by.as_deref().is_none_or(|who| made_by(who, &change.by))
@@ -192,14 +196,19 @@ fn words(happened: &Happened) -> String {
             .iter()
             .map(|change| {
                 let show = |value: &Option<exogate_model::value::AttributeValue>| {
-                    value.as_ref().and_then(|v| serde_json::to_string(v).ok()).unwrap_or_else(|| "nothing".to_owned())
+                    value
+                        .as_ref()
+                        .and_then(|v| serde_json::to_string(v).ok())
+                        .unwrap_or_else(|| "nothing".to_owned())
                 };
                 format!("{}: {} → {}", change.attribute, show(&change.before), show(&change.after))
             })
             .collect::<Vec<_>>()
             .join("; "),
         Happened::Granted { right, trustee, deny, .. } => format!("{right}{} to {trustee}", denied(*deny)),
-        Happened::Revoked { right, trustee, deny, .. } => format!("{right}{} taken from {trustee}", denied(*deny)),
+        Happened::Revoked { right, trustee, deny, .. } => {
+            format!("{right}{} taken from {trustee}", denied(*deny))
+        }
         Happened::Joined { role, member } => format!("{role} {member} joined"),
         Happened::Left { role, member } => format!("{role} {member} left"),
     }

@@ -2,8 +2,8 @@
 
 pub mod aggregate;
 pub mod certificate;
-pub mod changes;
 mod change;
+pub mod changes;
 pub mod completions;
 pub mod config;
 pub mod demo;
@@ -18,8 +18,8 @@ pub mod runs;
 pub mod schema;
 pub mod serve;
 pub mod set;
-pub mod status;
 pub mod sim;
+pub mod status;
 pub mod test_connection;
 pub mod token;
 pub mod undo;

@@ -100,7 +100,8 @@ fn text(source: &Source, status: &Status, now: Timestamp) -> String {
         line("activity feed", subscription(subscribed));
     }
     let freshness = &status.freshness;
-    let target = super::seconds(jiff::SignedDuration::from_secs(i64::try_from(freshness.target).unwrap_or(i64::MAX)));
+    let target =
+        super::seconds(jiff::SignedDuration::from_secs(i64::try_from(freshness.target).unwrap_or(i64::MAX)));
     let met = if freshness.met { "met" } else { "not met" };
     let rate = match (freshness.per_hour, freshness.can_be_met) {
         (Some(rate), Some(true)) => format!("can be kept at the measured {rate:.0} mailboxes an hour"),
@@ -119,7 +120,9 @@ fn subscription(subscribed: &Subscribed) -> String {
     match subscribed {
         Subscribed::Enabled => "subscribed".to_owned(),
         Subscribed::Disabled => "the subscription was ended; the next delta starts it again".to_owned(),
-        Subscribed::None => "not subscribed; the next delta subscribes, first content can take 12 hours".to_owned(),
+        Subscribed::None => {
+            "not subscribed; the next delta subscribes, first content can take 12 hours".to_owned()
+        }
         Subscribed::NoFeed => "this cloud has none; the audit log is searched instead".to_owned(),
         Subscribed::Unreachable { why, remedy } => format!("{why}. {remedy}"),
     }

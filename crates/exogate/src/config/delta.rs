@@ -36,7 +36,11 @@ fn freshness(section: &mut Section<'_>) -> Option<Duration> {
             None
         }
         None => {
-            section.error(text.line, KEY, format!("{:?} is not a time such as \"4h\" or \"90m\"", text.value));
+            section.error(
+                text.line,
+                KEY,
+                format!("{:?} is not a time such as \"4h\" or \"90m\"", text.value),
+            );
             None
         }
     }

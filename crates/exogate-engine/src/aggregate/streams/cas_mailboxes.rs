@@ -11,8 +11,8 @@ use super::super::error::StreamError;
 use super::super::sweep::{Fetch, Listing, sweep};
 use super::super::work::Work;
 use super::select;
-use crate::tenant::SourceContext;
 use crate::read::attributes::{AttributeReader, Misfits};
+use crate::tenant::SourceContext;
 
 struct CasMailboxes {
     reader: AttributeReader,

@@ -11,9 +11,9 @@ use super::super::error::StreamError;
 use super::super::sweep::{Fetch, Listing, sweep};
 use super::super::work::Work;
 use super::select;
-use crate::tenant::SourceContext;
 use crate::read::attributes::{AttributeReader, Misfits};
 use crate::read::groups;
+use crate::tenant::SourceContext;
 
 struct ExchangeGroups {
     reader: AttributeReader,

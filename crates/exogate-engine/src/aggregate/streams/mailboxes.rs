@@ -13,9 +13,9 @@ use super::super::stream::StreamKind;
 use super::super::sweep::{Fetch, Listing, sweep};
 use super::super::work::Work;
 use super::{Links, Listed, select};
-use crate::tenant::SourceContext;
 use crate::read::attributes::{AttributeReader, Misfits};
 use crate::read::{grants, mailboxes};
+use crate::tenant::SourceContext;
 
 struct Mailboxes<'a> {
     work: &'a Work,

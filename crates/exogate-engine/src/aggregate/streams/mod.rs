@@ -85,8 +85,12 @@ pub(super) async fn read(work: &Work, mut links: Links) -> Result<(), StreamErro
         StreamKind::Groups => groups::read(work).await,
         StreamKind::Mailboxes => mailboxes::read(work, &mut links).await,
         StreamKind::CasMailboxes => cas_mailboxes::read(work).await,
-        StreamKind::DistributionGroups => exchange_groups::read(work, exchange_groups::Kind::Distribution).await,
-        StreamKind::Microsoft365Groups => exchange_groups::read(work, exchange_groups::Kind::Microsoft365).await,
+        StreamKind::DistributionGroups => {
+            exchange_groups::read(work, exchange_groups::Kind::Distribution).await
+        }
+        StreamKind::Microsoft365Groups => {
+            exchange_groups::read(work, exchange_groups::Kind::Microsoft365).await
+        }
         StreamKind::DynamicGroups => exchange_groups::read(work, exchange_groups::Kind::Dynamic).await,
         StreamKind::SendAs => send_as::read(work, &mut links).await,
         StreamKind::MailboxPermissions => mailbox_permissions::read(work, &mut links).await,

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use exogate_engine::Tenant;
-use exogate_engine::delta::{self, Delta};
 use exogate_engine::aggregate::{
     self, AggregateError, Aggregation, FRESH_FOR, Outcome as Ending, Progress, RunSummary, Scope,
 };
+use exogate_engine::delta::{self, Delta};
 use exogate_store::{Holder, SourceStore};
 
 use super::App;
@@ -106,13 +106,12 @@ pub fn run(args: &Args, app: &App) -> Outcome {
         let tenant = connect::tenant(source, &app.environment)?;
         let store = connect::store(&config, &app.environment)?;
         let store = store.source(&source.name).await.map_err(connect::from_store)?;
-        let wanted =
-            Wanted {
-                scope: args.what.scope(),
-                delta: args.delta,
-                fresh: args.fresh,
-                allow_deletions: args.allow_deletions,
-            };
+        let wanted = Wanted {
+            scope: args.what.scope(),
+            delta: args.delta,
+            fresh: args.fresh,
+            allow_deletions: args.allow_deletions,
+        };
         let told = read(&wanted, source, &tenant, &store, app).await?;
         let summary_only = args.what == What::All && format == Format::Table;
         if summary_only && told.is_complete() {
