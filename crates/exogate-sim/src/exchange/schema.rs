@@ -277,6 +277,17 @@ mod tests {
     }
 
     #[test]
+    fn no_kind_of_row_has_a_property_twice() {
+        for class in RowClass::ALL {
+            let mut names: Vec<_> = properties(class).iter().map(|property| property.name).collect();
+            names.sort_unstable();
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count, "{class:?}");
+        }
+    }
+
+    #[test]
     fn a_mailbox_has_its_recorded_order() {
         let names: Vec<_> = properties(RowClass::Mailbox).iter().map(|property| property.name).collect();
         assert_eq!(names[0], "AcceptMessagesOnlyFromWithDisplayNames");
