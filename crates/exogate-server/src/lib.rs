@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod life;
 pub mod meters;
 pub mod request_id;
+pub mod rest;
 pub mod runs;
 pub mod sailpoint;
 pub mod scim;

@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
 use crate::gateway::Gateway;
+use crate::rest;
 use crate::sailpoint;
 
 /// One door.
@@ -21,16 +22,24 @@ pub(super) struct Door {
 }
 
 /// The places of the doors, for those who knock elsewhere.
-pub const MOUNTS: &[&str] = &["/sailpoint"];
+pub const MOUNTS: &[&str] = &[rest::MOUNT, "/sailpoint"];
 
 /// All doors. A door is added here, in one line each.
 pub(super) fn all(gateway: &Gateway) -> Vec<Door> {
-    vec![Door {
-        name: "sailpoint",
-        mount: "/sailpoint",
-        router: sailpoint::router(gateway.clone()),
-        refusal: sailpoint::refusal,
-    }]
+    vec![
+        Door {
+            name: "rest",
+            mount: rest::MOUNT,
+            router: rest::router(gateway.clone()),
+            refusal: rest::refusal,
+        },
+        Door {
+            name: "sailpoint",
+            mount: "/sailpoint",
+            router: sailpoint::router(gateway.clone()),
+            refusal: sailpoint::refusal,
+        },
+    ]
 }
 
 /// An error outside of all doors.

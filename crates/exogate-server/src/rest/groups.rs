@@ -1,0 +1,248 @@
+//! Groups with their members and owners.
+
+use axum::Json;
+use exogate_model::account::Attributes;
+use exogate_model::group::{self, GroupKind as ModelKind, MemberKind as ModelMemberKind};
+use exogate_store::GroupFilter;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Path, Query, Reading};
+use super::page::{self, Limit, Text};
+use super::problem::Problem;
+use super::refusals::Refusals;
+use super::value::Fields;
+use crate::gateway::Gateway;
+
+pub fn routes() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
+}
+
+/// What kind of group it is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum GroupKind {
+    /// A security group of Entra.
+    Security,
+    /// A mail-enabled security group.
+    MailEnabledSecurity,
+    /// A distribution list.
+    DistributionList,
+    /// A Microsoft 365 group.
+    Microsoft365,
+    /// A dynamic distribution group.
+    DynamicDistribution,
+}
+
+impl From<ModelKind> for GroupKind {
+    fn from(kind: ModelKind) -> Self {
+        match kind {
+            ModelKind::Security => Self::Security,
+            ModelKind::MailEnabledSecurity => Self::MailEnabledSecurity,
+            ModelKind::DistributionList => Self::DistributionList,
+            ModelKind::Microsoft365 => Self::Microsoft365,
+            ModelKind::DynamicDistribution => Self::DynamicDistribution,
+        }
+    }
+}
+
+impl From<GroupKind> for ModelKind {
+    fn from(kind: GroupKind) -> Self {
+        match kind {
+            GroupKind::Security => Self::Security,
+            GroupKind::MailEnabledSecurity => Self::MailEnabledSecurity,
+            GroupKind::DistributionList => Self::DistributionList,
+            GroupKind::Microsoft365 => Self::Microsoft365,
+            GroupKind::DynamicDistribution => Self::DynamicDistribution,
+        }
+    }
+}
+
+/// What a member is.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum MemberKind {
+    /// A user.
+    User,
+    /// Another group.
+    Group,
+    /// A mail contact.
+    Contact,
+    /// A device.
+    Device,
+    /// A service principal.
+    ServicePrincipal,
+    /// Something else.
+    Other,
+}
+
+impl From<ModelMemberKind> for MemberKind {
+    fn from(kind: ModelMemberKind) -> Self {
+        match kind {
+            ModelMemberKind::User => Self::User,
+            ModelMemberKind::Group => Self::Group,
+            ModelMemberKind::Contact => Self::Contact,
+            ModelMemberKind::Device => Self::Device,
+            ModelMemberKind::ServicePrincipal => Self::ServicePrincipal,
+            ModelMemberKind::Other => Self::Other,
+        }
+    }
+}
+
+/// A member or owner of a group.
+#[derive(Serialize, ToSchema)]
+struct Member {
+    /// Entra object id.
+    id: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    kind: MemberKind,
+}
+
+impl From<group::Member> for Member {
+    fn from(member: group::Member) -> Self {
+        Self { id: member.id, kind: member.kind.into() }
+    }
+}
+
+/// A group.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Group {
+    /// Entra object id; of a dynamic distribution group, its Exchange GUID.
+    id: String,
+    /// Display name.
+    name: String,
+    /// What kind it is.
+    kind: GroupKind,
+    /// The attributes of the group schema that have a value.
+    #[schema(value_type = std::collections::BTreeMap<String, super::value::AttributeValue>)]
+    attributes: Attributes,
+    /// Direct members, sorted by id; absent where `fields` does not name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<Vec<Member>>,
+    /// Owners, sorted by id; absent where `fields` does not name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owners: Option<Vec<Member>>,
+}
+
+impl Group {
+    fn of(group: group::Group, fields: &Fields) -> Self {
+        let list = |name: &str, members: Vec<group::Member>| {
+            fields.wants(name).then(|| members.into_iter().map(Member::from).collect())
+        };
+        Self {
+            id: group.id,
+            name: group.name,
+            kind: group.kind.into(),
+            attributes: fields.of_attributes(group.attributes),
+            members: list(MEMBERS, group.members),
+            owners: list(OWNERS, group.owners),
+        }
+    }
+}
+
+const MEMBERS: &str = "members";
+const OWNERS: &str = "owners";
+
+/// A page of groups, in the order of their names.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct GroupPage {
+    /// The groups.
+    items: Vec<Group>,
+    /// Send this as `cursor` to get the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Where to go on: `next` of the page before.
+    #[param(value_type = Option<String>, min_length = 1)]
+    cursor: Option<Text>,
+    /// How many at most.
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Limit,
+    /// The attributes wanted, and `members` and `owners`, with commas between them; all where it is left
+    /// out.
+    #[param(value_type = Option<String>, min_length = 1, example = "displayName,members")]
+    fields: Option<Text>,
+    /// Part of the display name or mail address, without regard to case.
+    #[param(value_type = Option<String>, min_length = 1)]
+    search: Option<Text>,
+    /// Only groups of this kind.
+    #[param(inline)]
+    kind: Option<GroupKind>,
+    /// Only groups that the user or group with this id is a direct member of.
+    #[param(value_type = Option<String>, min_length = 1)]
+    member: Option<Text>,
+}
+
+/// List groups.
+///
+/// In the order of display names, page by page; only kinds that the source aggregates.
+#[utoipa::path(
+    get,
+    path = "/sources/{source}/groups",
+    operation_id = "listGroups",
+    tag = "groups",
+    params(("source" = String, Path, description = "Name of the source"), ListQuery),
+    responses((status = 200, description = "A page of groups", body = GroupPage), Refusals)
+)]
+async fn list(Reading(source): Reading, Query(query): Query<ListQuery>) -> Result<Json<GroupPage>, Problem> {
+    let fields = Fields::of(query.fields.as_ref(), &source.context.group_schema, &[MEMBERS, OWNERS])?;
+    let filter = GroupFilter {
+        text: query.search.map(|text| text.0),
+        kinds: query.kind.into_iter().map(ModelKind::from).collect(),
+        member: query.member.map(|text| text.0),
+    };
+    let after = page::decode(query.cursor.as_ref())?;
+    let found = source.view.groups_where(filter, after, query.limit.0).await?;
+    Ok(Json(GroupPage {
+        items: found.items.into_iter().map(|group| Group::of(group, &fields)).collect(),
+        next: found.next.as_ref().map(page::encode).transpose()?,
+    }))
+}
+
+#[derive(Deserialize)]
+struct OnePath {
+    group: String,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OneQuery {
+    /// The attributes wanted, and `members` and `owners`, with commas between them; all where it is left
+    /// out.
+    #[param(value_type = Option<String>, min_length = 1, example = "displayName,members")]
+    fields: Option<Text>,
+}
+
+/// Show a group.
+#[utoipa::path(
+    get,
+    path = "/sources/{source}/groups/{group}",
+    operation_id = "getGroup",
+    tag = "groups",
+    params(
+        ("source" = String, Path, description = "Name of the source"),
+        ("group" = String, Path, description = "Id, mail address or display name"),
+        OneQuery
+    ),
+    responses((status = 200, description = "The group", body = Group), Refusals)
+)]
+async fn get(
+    Reading(source): Reading,
+    Path(path): Path<OnePath>,
+    Query(query): Query<OneQuery>,
+) -> Result<Json<Group>, Problem> {
+    let fields = Fields::of(query.fields.as_ref(), &source.context.group_schema, &[MEMBERS, OWNERS])?;
+    Ok(Json(Group::of(source.view.group(&path.group).await?, &fields)))
+}

@@ -1,0 +1,281 @@
+//! Plans: what they would do, doing it, how far they are, and undoing them.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json as JsonBody;
+use axum::extract::State;
+use axum::response::Response;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use exogate_engine::provision::{Submission, result_of};
+use exogate_model::operation as model;
+use futures::stream::{self, Stream};
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::carry_out::{self, WaitQuery};
+use super::extract::{Json, NoParameters, Path, Provisioning, Query, Reading};
+use super::operation::{Operation, Plan, PlanState};
+use super::page::{self, Limit, Text};
+use super::plan_request::PlanRequest;
+use super::problem::Problem;
+use super::refusals::{BodyRefusals, ChangeRefusals, Refusals};
+use crate::gateway::{Gateway, Source};
+
+/// How often one who watches looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+pub fn routes() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new()
+        .routes(routes!(list, apply))
+        .routes(routes!(compile))
+        .routes(routes!(get))
+        .routes(routes!(progress))
+}
+
+/// What a plan would do.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Compiled {
+    /// Its operations.
+    pub operations: Vec<Operation>,
+    /// Whether somebody must confirm some of them before they are carried out.
+    pub review: bool,
+    /// Why parts of what is to be undone are left out.
+    #[serde(rename = "leftOut", skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+}
+
+impl Compiled {
+    /// From operations that are not in the journal.
+    pub fn of(operations: &[model::Operation], left_out: Vec<String>, source: &Source) -> Self {
+        Self {
+            operations: operations.iter().map(|operation| Operation::of(operation, source)).collect(),
+            review: operations.iter().any(|operation| operation.review),
+            left_out,
+        }
+    }
+}
+
+/// The refusal of operations that nobody has confirmed.
+pub fn unreviewed(operations: Vec<model::Operation>, source: &Source) -> Problem {
+    let shown = operations.iter().filter(|o| o.review).map(|o| Operation::of(o, source)).collect();
+    Problem { operations: shown, ..crate::change::ChangeError::Review(operations).into() }
+}
+
+/// Show what a plan would do.
+///
+/// Every operation with what changes (before → after) and the call, as an administrator would write it.
+/// Nothing is written. A plan that cannot be carried out is refused with every reason (422).
+#[utoipa::path(
+    post,
+    path = "/sources/{source}/plans/compile",
+    operation_id = "compilePlan",
+    tag = "plans",
+    params(("source" = String, Path, description = "Name of the source")),
+    request_body = PlanRequest,
+    responses((status = 200, description = "What the plan would do", body = Compiled), Refusals, BodyRefusals, ChangeRefusals)
+)]
+async fn compile(
+    Provisioning { source, .. }: Provisioning,
+    Query(NoParameters {}): Query<NoParameters>,
+    Json(mut request): Json<PlanRequest>,
+) -> Result<JsonBody<Compiled>, Problem> {
+    carry_out::key(&HeaderMap::new(), request.key.take())?;
+    let operations = source.compile(&request.read()?).await?;
+    Ok(JsonBody(Compiled::of(&operations, Vec::new(), &source)))
+}
+
+/// Carry out a plan.
+///
+/// The plan is compiled, written to the journal, carried out and read back. The answer comes when it has
+/// ended, or after `wait` seconds; it goes on whether or not anybody waits. With an idempotency key the same
+/// request is carried out once: sent again, it is answered by the result there is, and only what is missing
+/// is tried again.
+#[utoipa::path(
+    post,
+    path = "/sources/{source}/plans",
+    operation_id = "applyPlan",
+    tag = "plans",
+    params(
+        ("source" = String, Path, description = "Name of the source"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key is the same request",
+            min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+        WaitQuery
+    ),
+    request_body = PlanRequest,
+    responses(
+        (status = 200, description = "The plan has ended; `state` says how", body = Plan),
+        (status = 202, description = "The plan goes on", body = Plan),
+        Refusals, BodyRefusals, ChangeRefusals
+    )
+)]
+async fn apply(
+    Provisioning { source, caller }: Provisioning,
+    Query(query): Query<WaitQuery>,
+    headers: HeaderMap,
+    Json(mut request): Json<PlanRequest>,
+) -> Result<Response, Problem> {
+    let key = carry_out::key(&headers, request.key.take())?;
+    let reviewed = request.reviewed;
+    let mut plan = request.read()?;
+    plan.key = key;
+    let by = carry_out::by(&caller, plan.requested_by.as_deref());
+    let mut submission = Submission { plan, by, operations: Vec::new(), undoes: None };
+    source.settle().await?;
+    if let Some(response) = carry_out::earlier(&source, &submission).await? {
+        return Ok(response);
+    }
+    submission.operations = source.compile(&submission.plan).await?;
+    if !reviewed && submission.operations.iter().any(|operation| operation.review) {
+        return Err(unreviewed(submission.operations, &source));
+    }
+    carry_out::carry_out(&source, submission, query.wait).await
+}
+
+/// A page of plans, the newest first.
+#[derive(Serialize, ToSchema)]
+struct PlanPage {
+    /// The plans.
+    items: Vec<Plan>,
+    /// Send this as `cursor` to get the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Where to go on: `next` of the page before.
+    #[param(value_type = Option<String>, min_length = 1)]
+    cursor: Option<Text>,
+    /// How many at most.
+    #[serde(default)]
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Limit,
+}
+
+/// List plans.
+///
+/// Everything that was carried out in this source, whoever asked and through whichever door, the newest
+/// first.
+#[utoipa::path(
+    get,
+    path = "/sources/{source}/plans",
+    operation_id = "listPlans",
+    tag = "plans",
+    params(("source" = String, Path, description = "Name of the source"), ListQuery),
+    responses((status = 200, description = "A page of plans", body = PlanPage), Refusals)
+)]
+async fn list(
+    Reading(source): Reading,
+    Query(query): Query<ListQuery>,
+) -> Result<JsonBody<PlanPage>, Problem> {
+    let before: Option<i64> = page::decode(query.cursor.as_ref())?;
+    let found = source.journal.plans_before(&source.name, before, query.limit.0).await?;
+    let next = if found.len() == query.limit.0 { found.last().map(|(_, first)| *first) } else { None };
+    let mut items = Vec::with_capacity(found.len());
+    for (id, _) in found {
+        let records = source.journal.plan(&source.name, &id).await?;
+        items.extend(Plan::of(&result_of(&id, &records), &records, &source));
+    }
+    Ok(JsonBody(PlanPage { items, next: next.as_ref().map(page::encode).transpose()? }))
+}
+
+#[derive(Deserialize)]
+struct OnePath {
+    plan: String,
+}
+
+/// Show a plan: its operations, and how each of them ended.
+#[utoipa::path(
+    get,
+    path = "/sources/{source}/plans/{plan}",
+    operation_id = "getPlan",
+    tag = "plans",
+    params(
+        ("source" = String, Path, description = "Name of the source"),
+        ("plan" = String, Path, description = "Id of the plan")
+    ),
+    responses((status = 200, description = "The plan", body = Plan), Refusals)
+)]
+async fn get(
+    Reading(source): Reading,
+    Path(path): Path<OnePath>,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Result<JsonBody<Plan>, Problem> {
+    Ok(JsonBody(stored(&source, &path.plan).await?))
+}
+
+/// A plan as the journal has it.
+pub async fn stored(source: &Source, id: &str) -> Result<Plan, Problem> {
+    let records = source.journal.plan(&source.name, id).await?;
+    Plan::of(&result_of(id, &records), &records, source)
+        .ok_or_else(|| Problem::not_found(format!("There is no plan {id:?} in the journal.")))
+}
+
+/// Watch a plan.
+///
+/// Server-sent events: `operation` for each operation that has an end, those that ended before included,
+/// and then `end` with the whole plan. Who is cut off may simply watch again.
+#[utoipa::path(
+    get,
+    path = "/sources/{source}/plans/{plan}/progress",
+    operation_id = "watchPlan",
+    tag = "plans",
+    params(
+        ("source" = String, Path, description = "Name of the source"),
+        ("plan" = String, Path, description = "Id of the plan")
+    ),
+    responses(
+        (status = 200, description = "Events: `operation` with an Operation, `end` with a Plan",
+            content_type = "text/event-stream", body = String),
+        Refusals
+    )
+)]
+async fn progress(
+    State(gateway): State<Gateway>,
+    Reading(source): Reading,
+    Path(path): Path<OnePath>,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let first = stored(&source, &path.plan).await?;
+    let stopping = gateway.life.stopping.clone();
+    let begin = (Some(first), Vec::<u32>::new(), false);
+    let events = stream::unfold(begin, move |(mut known, mut told, over)| {
+        let (source, stopping, id) = (source.clone(), stopping.clone(), path.plan.clone());
+        async move {
+            if over {
+                return None;
+            }
+            loop {
+                let plan = match known.take() {
+                    Some(plan) => plan,
+                    None => stored(&source, &id).await.ok()?,
+                };
+                let ended = |o: &&Operation| o.outcome.is_some() && !told.contains(&o.number);
+                if let Some(operation) = plan.operations.iter().find(ended).cloned() {
+                    told.push(operation.number);
+                    return Some((event("operation", &operation), (Some(plan), told, false)));
+                }
+                if plan.state != PlanState::UnderWay {
+                    return Some((event("end", &plan), (None, told, true)));
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK) => {}
+                    () = stopping.cancelled() => return None,
+                }
+            }
+        }
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+/// An event with JSON in it.
+pub fn event(name: &str, data: &impl Serialize) -> Result<Event, Infallible> {
+    let data = serde_json::to_string(data).unwrap_or_default();
+    Ok(Event::default().event(name).data(data))
+}
