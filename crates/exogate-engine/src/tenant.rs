@@ -7,7 +7,7 @@ use exogate_microsoft::governor::Snapshot;
 use exogate_microsoft::graph::GraphClient;
 use exogate_model::mailbox::MailboxKind;
 use exogate_model::schema::Schema;
-use exogate_model::source::{MailboxSelection, SourceOptions};
+use exogate_model::source::{AccountDeletion, MailboxSelection, SourceOptions};
 use uuid::Uuid;
 
 /// A tenant to talk to. Clones share everything.
@@ -61,6 +61,7 @@ impl SourceContext {
             bypass_security_group_manager_check: true,
             manage_users: false,
             delete_users: false,
+            account_deletion: AccountDeletion::Refuse,
             ..self.options.clone()
         };
         let text = format!("{options:?}\n{:?}\n{:?}", self.account_schema, self.group_schema);

@@ -29,6 +29,24 @@ pub struct SourceOptions {
     pub manage_users: bool,
     /// Delete users in Entra; with `manage_users` only.
     pub delete_users: bool,
+    /// What deleting an account amounts to.
+    pub account_deletion: AccountDeletion,
+}
+
+/// What deleting an account amounts to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountDeletion {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// The account loses its rights on mailboxes and its places in groups, and stays.
+    Deprovision,
+}
+
+impl AccountDeletion {
+    /// Each with its name in configuration.
+    pub const ALL: [(&'static str, Self); 2] = [("refuse", Self::Refuse), ("deprovision", Self::Deprovision)];
 }
 
 impl Default for SourceOptions {
@@ -43,6 +61,7 @@ impl Default for SourceOptions {
             bypass_security_group_manager_check: true,
             manage_users: false,
             delete_users: false,
+            account_deletion: AccountDeletion::Refuse,
         }
     }
 }

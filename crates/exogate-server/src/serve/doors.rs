@@ -6,8 +6,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
 use crate::gateway::Gateway;
-use crate::rest;
-use crate::sailpoint;
+use crate::{rest, sailpoint, scim};
 
 /// One door.
 pub(super) struct Door {
@@ -22,7 +21,7 @@ pub(super) struct Door {
 }
 
 /// The places of the doors, for those who knock elsewhere.
-pub const MOUNTS: &[&str] = &[rest::MOUNT, "/sailpoint"];
+pub const MOUNTS: &[&str] = &[rest::MOUNT, "/sailpoint", "/scim/v2"];
 
 /// All doors. A door is added here, in one line each.
 pub(super) fn all(gateway: &Gateway) -> Vec<Door> {
@@ -38,6 +37,12 @@ pub(super) fn all(gateway: &Gateway) -> Vec<Door> {
             mount: "/sailpoint",
             router: sailpoint::router(gateway.clone()),
             refusal: sailpoint::refusal,
+        },
+        Door {
+            name: "scim",
+            mount: "/scim/v2",
+            router: scim::router(gateway.clone()),
+            refusal: scim::refusal,
         },
     ]
 }

@@ -7,7 +7,7 @@ use exogate_microsoft::cloud::{Cloud, EndpointOverrides, Endpoints};
 use exogate_model::mailbox::MailboxKind;
 use exogate_model::policy::ProvisioningPolicy;
 use exogate_model::schema::{AttributeRequest, DeclaredAttribute, Schema, SchemaError};
-use exogate_model::source::{MailboxSelection, SourceOptions};
+use exogate_model::source::{AccountDeletion, MailboxSelection, SourceOptions};
 use exogate_model::value::AttributeType;
 use toml::de::DeValue;
 use url::Url;
@@ -167,6 +167,9 @@ fn options(mut section: Section<'_>) -> SourceOptions {
             && flag("enableByPassSecurityManagerCheck", true);
     let manage_users = flag("manage_users", default.manage_users);
     let delete_users = flag("delete_users", default.delete_users);
+    let account_deletion = section
+        .one_of("account_deletion", &AccountDeletion::ALL)
+        .map_or(default.account_deletion, |chosen| chosen.value);
     let entitlement_mailboxes = entitlement_mailboxes(&mut section).unwrap_or(default.entitlement_mailboxes);
     let deletion_guard_percent = section
         .integer("deletion_guard_percent", 0..=100)
@@ -183,6 +186,7 @@ fn options(mut section: Section<'_>) -> SourceOptions {
         bypass_security_group_manager_check,
         manage_users,
         delete_users,
+        account_deletion,
     }
 }
 

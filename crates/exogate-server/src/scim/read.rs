@@ -1,0 +1,374 @@
+//! Reading: one resource, or a page of those that a query picks. Memory follows the page, not the
+//! source: what the store cannot test is tested while walking over keys.
+
+use exogate_engine::view::Entitlement;
+use exogate_store::{Column, Comparison, Cursor, Key, Order, OrderBy, Selected, Selection, Test, Window};
+use futures::TryStreamExt;
+use serde_json::Value;
+
+use super::context::{Answer, Context, list_response};
+use super::error::ScimError;
+use super::filter::{self, Expr, Path, Pushed};
+use super::limits;
+use super::query::{Paging, Position, Query};
+use super::resource::{self, Resource};
+use super::schema::{Model, ResourceKind, ResourceType};
+use super::sort::SortKey;
+
+/// A page, and how many there are in all, where that was asked.
+struct Listing {
+    resources: Vec<Resource>,
+    total: u64,
+}
+
+/// A query as it applies to one kind of resource.
+struct Plan<'a> {
+    of: &'a ResourceType,
+    expr: Option<Expr>,
+    /// What to sort by, and whether from the end.
+    sort: Option<(Path, bool)>,
+}
+
+impl Context {
+    /// One resource by its id.
+    pub async fn find(&self, kind: ResourceKind, id: &str) -> Result<Option<Resource>, ScimError> {
+        let of = self.of(kind)?;
+        if kind == ResourceKind::Entitlement {
+            return self.find_entitlement(id, of).await;
+        }
+        // Case counts in ids.
+        if id.to_ascii_lowercase() != id {
+            return Ok(None);
+        }
+        let test = Test::Text(Column::Id, Comparison::Equal, id.to_owned());
+        let keys = self.source.store.keys(self.selection(kind, Some(test), Order::default()), Window::All);
+        Ok(self.load(of, keys.await?).await?.pop())
+    }
+
+    /// The same; a 404 where there is none.
+    pub async fn existing(&self, kind: ResourceKind, id: &str) -> Result<Resource, ScimError> {
+        self.find(kind, id).await?.ok_or_else(|| ScimError::not_found(kind.name(), id))
+    }
+
+    async fn find_entitlement(&self, id: &str, of: &ResourceType) -> Result<Option<Resource>, ScimError> {
+        let Some((mailbox, right)) = resource::split_entitlement_id(id) else { return Ok(None) };
+        let store = &self.source.store;
+        let known = store.mailbox_refs(vec![mailbox.to_owned()]).await?;
+        let Some((label, reference)) = known.get(mailbox).and_then(|one| Some((one.label.as_deref()?, one)))
+        else {
+            return Ok(None);
+        };
+        if resource::entitlement_id(&reference.key, &right) != id {
+            return Ok(None);
+        }
+        let found = Entitlement {
+            value: exogate_model::entitlement::value(label, &right),
+            mailbox: reference.key.clone(),
+            address: reference.primary_smtp.clone(),
+            holders: store.holders(&reference.key, &right).await?,
+            right,
+        };
+        Ok(Some(resource::entitlement(&found, of, &self.base)))
+    }
+
+    fn selection(&self, kind: ResourceKind, test: Option<Test>, order: Order) -> Selection {
+        use exogate_model::group::GroupKind::{
+            DistributionList, DynamicDistribution, MailEnabledSecurity, Microsoft365, Security,
+        };
+        let options = &self.source.context.options;
+        let kinds = [Security, MailEnabledSecurity, DistributionList, Microsoft365, DynamicDistribution];
+        let kinds = kinds.into_iter().filter(|kind| options.aggregates(*kind)).collect();
+        let of = if kind == ResourceKind::User { Selected::Accounts } else { Selected::Groups };
+        Selection { of, kinds, test, order }
+    }
+
+    async fn load(&self, of: &ResourceType, keys: Vec<Key>) -> Result<Vec<Resource>, ScimError> {
+        let (store, view, base) = (&self.source.store, &self.source.view, self.base.as_str());
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(match of.kind {
+            ResourceKind::User => {
+                let all = store.accounts_of(keys).await?;
+                all.into_iter().map(|one| resource::user(one, view, of, base)).collect()
+            }
+            _ => {
+                let all = store.groups_of(keys).await?;
+                all.into_iter().map(|one| resource::group(one, view, of, base)).collect()
+            }
+        })
+    }
+
+    /// A query over one kind of resource.
+    pub async fn list(&self, kind: ResourceKind, query: &Query) -> Result<Answer, ScimError> {
+        let plan = self.plan(kind, query, None)?;
+        let scope = kind.endpoint();
+        match &query.paging {
+            Paging::Index { start, count } => {
+                let listing = self.window(&plan, start.saturating_sub(1), *count).await?;
+                Ok(self.answer(&plan, query, listing, Some(*start), None))
+            }
+            Paging::Cursor { cursor, count } => {
+                let position = cursor.as_deref().map(|cursor| query.position(scope, cursor)).transpose()?;
+                let by_name = plan.sort.is_none() && kind != ResourceKind::Entitlement;
+                if by_name && !matches!(position, Some(Position::Skip(_))) {
+                    return self.after(&plan, query, position, *count).await;
+                }
+                let skip = match position {
+                    Some(Position::Skip(skip)) => skip,
+                    _ => 0,
+                };
+                let listing = self.window(&plan, skip, *count).await?;
+                let reached = skip + listing.resources.len() as u64;
+                let more = reached < listing.total && !listing.resources.is_empty();
+                let next = more.then(|| query.cursor(scope, Position::Skip(reached)));
+                Ok(self.answer(&plan, query, listing, None, next))
+            }
+        }
+    }
+
+    /// A query over every kind of resource, one kind after the other.
+    pub async fn list_all(&self, query: &Query) -> Result<Answer, ScimError> {
+        const SCOPE: &str = "";
+        let (start, count) = match &query.paging {
+            Paging::Index { start, count } => (start.saturating_sub(1), *count),
+            Paging::Cursor { cursor, count } => {
+                let position = cursor.as_deref().map(|cursor| query.position(SCOPE, cursor)).transpose()?;
+                match position {
+                    None => (0, *count),
+                    Some(Position::Skip(skip)) => (skip, *count),
+                    Some(Position::Behind(..)) => {
+                        return Err(ScimError::bad("invalidCursor", "the cursor is not one of ours"));
+                    }
+                }
+            }
+        };
+        let (mut total, mut skip, mut room) = (0, start, count);
+        let mut resources = Vec::new();
+        for of in self.model.types() {
+            let plan = self.plan(of.kind, query, Some(&self.model))?;
+            let listing = self.window(&plan, skip, room).await?;
+            total += listing.total;
+            skip = skip.saturating_sub(listing.total);
+            room -= listing.resources.len().min(room);
+            for mut resource in listing.resources {
+                query.projection.apply(&mut resource, of);
+                resources.push(Value::Object(resource));
+            }
+        }
+        let reached = start + resources.len() as u64;
+        let more = reached < total && !resources.is_empty();
+        let by_cursor = matches!(query.paging, Paging::Cursor { .. });
+        let mut body = list_response(total, (!by_cursor).then_some(start + 1), resources);
+        if by_cursor && more {
+            body.insert("nextCursor".into(), query.cursor(SCOPE, Position::Skip(reached)).into());
+        }
+        Ok(Answer::json(Value::Object(body)))
+    }
+
+    fn plan<'a>(
+        &'a self,
+        kind: ResourceKind,
+        query: &Query,
+        others: Option<&'a Model>,
+    ) -> Result<Plan<'a>, ScimError> {
+        let of = self.of(kind)?;
+        let expr = query.filter.as_deref().map(|text| filter::compile(text, of, others)).transpose()?;
+        let sort = match &query.sort_by {
+            None if query.descending && kind != ResourceKind::Entitlement => {
+                let name = if kind == ResourceKind::User { "userName" } else { "displayName" };
+                of.find(None, name, None).map(|place| (Path::of(&place), true))
+            }
+            None => None,
+            Some(by) => super::sort::path(by, of, others)?.map(|path| (path, query.descending)),
+        };
+        Ok(Plan { of, expr, sort })
+    }
+
+    fn answer(
+        &self,
+        plan: &Plan<'_>,
+        query: &Query,
+        listing: Listing,
+        start: Option<u64>,
+        next: Option<String>,
+    ) -> Answer {
+        let resources = listing.resources.into_iter().map(|mut resource| {
+            query.projection.apply(&mut resource, plan.of);
+            Value::Object(resource)
+        });
+        let mut body = list_response(listing.total, start, resources.collect());
+        if let Some(next) = next {
+            body.insert("nextCursor".into(), next.into());
+        }
+        Answer::json(Value::Object(body))
+    }
+
+    /// So many resources after so many, and how many there are.
+    async fn window(&self, plan: &Plan<'_>, skip: u64, count: usize) -> Result<Listing, ScimError> {
+        if plan.of.kind == ResourceKind::Entitlement {
+            return self.entitlements(plan, skip, count).await;
+        }
+        let kind = plan.of.kind;
+        let pushed =
+            plan.expr.as_ref().map_or(Pushed { test: None, rest: None }, |expr| filter::push(expr, kind));
+        let order = match &plan.sort {
+            None => Some(Order::default()),
+            Some((path, descending)) => filter::sort_column(path, kind)
+                .map(|by| match by {
+                    OrderBy::Text(Column::DisplayName) if kind == ResourceKind::Group => {
+                        OrderBy::Text(Column::Name)
+                    }
+                    by => by,
+                })
+                .map(|by| Order { by, descending: *descending }),
+        };
+        let store = &self.source.store;
+        if let (Some(order), None) = (order, &pushed.rest) {
+            let selection = self.selection(kind, pushed.test, order);
+            let keys = store.keys(selection.clone(), Window::From { skip, limit: count }).await?;
+            // A page that is not full tells how many there are.
+            let found = keys.len();
+            let total = if found < count && (found > 0 || skip == 0) {
+                skip + found as u64
+            } else {
+                store.count(selection).await?
+            };
+            return Ok(Listing { resources: self.load(plan.of, keys).await?, total });
+        }
+        let selection = self.selection(kind, pushed.test, order.unwrap_or_default());
+        let keys = store.keys(selection, Window::All).await?;
+        let mut kept: Vec<(Option<SortKey>, Key)> = Vec::new();
+        for batch in keys.chunks(limits::WALK) {
+            // One more key than resources means that somebody is gone meanwhile: read one by one.
+            for (key, resource) in self.load_each(plan.of, batch).await? {
+                if pushed.rest.as_ref().is_none_or(|rest| filter::matches(rest, &resource)) {
+                    let sort = plan.sort.as_ref().filter(|_| order.is_none());
+                    kept.push((sort.map(|(path, _)| SortKey::of(path, &resource)), key));
+                }
+            }
+        }
+        if order.is_none() {
+            let descending = plan.sort.as_ref().is_some_and(|(_, descending)| *descending);
+            kept.sort_by(|(a, _), (b, _)| if descending { b.cmp(a) } else { a.cmp(b) });
+        }
+        let total = kept.len() as u64;
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let page = kept.into_iter().skip(skip).take(count).map(|(_, key)| key).collect();
+        Ok(Listing { resources: self.load(plan.of, page).await?, total })
+    }
+
+    async fn load_each(&self, of: &ResourceType, keys: &[Key]) -> Result<Vec<(Key, Resource)>, ScimError> {
+        let all = self.load(of, keys.to_vec()).await?;
+        if all.len() == keys.len() {
+            return Ok(keys.iter().copied().zip(all).collect());
+        }
+        let mut each = Vec::with_capacity(all.len());
+        for key in keys {
+            each.extend(self.load(of, vec![*key]).await?.into_iter().map(|resource| (*key, resource)));
+        }
+        Ok(each)
+    }
+
+    /// The page behind a place in the order of names. What comes and goes elsewhere meanwhile
+    /// neither repeats nor hides anything.
+    async fn after(
+        &self,
+        plan: &Plan<'_>,
+        query: &Query,
+        position: Option<Position>,
+        count: usize,
+    ) -> Result<Answer, ScimError> {
+        let kind = plan.of.kind;
+        let pushed =
+            plan.expr.as_ref().map_or(Pushed { test: None, rest: None }, |expr| filter::push(expr, kind));
+        let selection = self.selection(kind, pushed.test, Order::default());
+        let mut cursor = match position {
+            Some(Position::Behind(name, id)) => Some(Cursor::behind(&name, &id)),
+            _ => None,
+        };
+        let store = &self.source.store;
+        let name = if kind == ResourceKind::User { "userName" } else { "displayName" };
+        let place = |resource: &Resource| {
+            let name = resource.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            (name, resource::id_of(resource).to_owned())
+        };
+        let mut resources: Vec<Resource> = Vec::new();
+        let mut more = false;
+        // One more than fits on the page says whether there is another.
+        'walk: loop {
+            if count == 0 {
+                break;
+            }
+            let limit = if pushed.rest.is_some() { limits::WALK } else { count - resources.len() + 1 };
+            let keys = store.keys(selection.clone(), Window::After { cursor: cursor.clone(), limit }).await?;
+            let batch = self.load(plan.of, keys.clone()).await?;
+            // Nothing left, or all of it gone meanwhile.
+            let last = keys.len() < limit || batch.is_empty();
+            for resource in batch {
+                let (name, id) = place(&resource);
+                cursor = Some(Cursor::behind(&name, &id));
+                if pushed.rest.as_ref().is_some_and(|rest| !filter::matches(rest, &resource)) {
+                    continue;
+                }
+                if resources.len() == count {
+                    more = true;
+                    break 'walk;
+                }
+                resources.push(resource);
+            }
+            if last {
+                break;
+            }
+        }
+        let next = resources.last().filter(|_| more).map(|last| {
+            let (name, id) = place(last);
+            query.cursor(kind.endpoint(), Position::Behind(name, id))
+        });
+        // How many there are is known where counting is the store's.
+        let total = match pushed.rest {
+            None => Some(store.count(selection).await?),
+            Some(_) => None,
+        };
+        let listing = Listing { resources, total: total.unwrap_or_default() };
+        let mut answer = self.answer(plan, query, listing, None, next);
+        if total.is_none()
+            && let Some(body) = answer.resource_mut()
+        {
+            body.remove("totalResults");
+        }
+        Ok(answer)
+    }
+
+    /// Entitlements are few beside accounts: each is made and tested on the way past.
+    async fn entitlements(&self, plan: &Plan<'_>, skip: u64, count: usize) -> Result<Listing, ScimError> {
+        let mut stream = std::pin::pin!(self.source.view.entitlements());
+        let mut total = 0;
+        let mut kept: Vec<(Option<SortKey>, Entitlement)> = Vec::new();
+        while let Some(entitlement) = stream.try_next().await? {
+            let whole = plan.expr.is_some() || plan.sort.is_some();
+            let rendered = whole.then(|| resource::entitlement(&entitlement, plan.of, &self.base));
+            if let (Some(expr), Some(rendered)) = (&plan.expr, &rendered)
+                && !filter::matches(expr, rendered)
+            {
+                continue;
+            }
+            total += 1;
+            match (&plan.sort, &rendered) {
+                (Some((path, _)), Some(rendered)) => {
+                    kept.push((Some(SortKey::of(path, rendered)), entitlement));
+                }
+                _ if total > skip && kept.len() < count => kept.push((None, entitlement)),
+                _ => {}
+            }
+        }
+        let mut from = 0;
+        if let Some((_, descending)) = &plan.sort {
+            kept.sort_by(|(a, _), (b, _)| if *descending { b.cmp(a) } else { a.cmp(b) });
+            from = usize::try_from(skip).unwrap_or(usize::MAX);
+        }
+        let page = kept.into_iter().skip(from).take(count);
+        let resources = page.map(|(_, one)| resource::entitlement(&one, plan.of, &self.base)).collect();
+        Ok(Listing { resources, total })
+    }
+}

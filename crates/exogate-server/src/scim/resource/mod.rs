@@ -1,0 +1,127 @@
+//! Accounts, groups and entitlements as resources.
+
+mod entitlement;
+mod group;
+mod user;
+
+pub use entitlement::{entitlement, entitlement_id, split_entitlement_id};
+pub use group::group;
+pub use user::user;
+
+use exogate_model::account::Attributes;
+use exogate_model::value::AttributeValue;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::schema::{ResourceKind, ResourceType};
+
+/// A resource as a client sees all of it.
+pub type Resource = Map<String, Value>;
+
+/// Begins a resource.
+fn begin(id: &str, external_id: Option<String>) -> Resource {
+    let mut resource = Map::new();
+    resource.insert("schemas".into(), Value::Null);
+    resource.insert("id".into(), json!(id));
+    if let Some(external_id) = external_id {
+        resource.insert("externalId".into(), json!(external_id));
+    }
+    resource
+}
+
+/// Ends a resource: its schemas, and what is known about itself.
+fn end(
+    mut resource: Resource,
+    of: &ResourceType,
+    base: &str,
+    life: Option<(Timestamp, Timestamp)>,
+) -> Resource {
+    let mut schemas = vec![of.core.id];
+    schemas.extend(of.extensions.iter().map(|one| one.id).filter(|id| resource.contains_key(*id)));
+    resource.insert("schemas".into(), json!(schemas));
+    let version = version(&resource);
+    let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
+    let location = location(base, of.kind, id);
+    let mut meta = Map::new();
+    meta.insert("resourceType".into(), json!(of.kind.name()));
+    if let Some((created, changed)) = life {
+        meta.insert("created".into(), json!(instant(created)));
+        meta.insert("lastModified".into(), json!(instant(changed.max(created))));
+    }
+    meta.insert("location".into(), json!(location));
+    meta.insert("version".into(), json!(version));
+    resource.insert("meta".into(), Value::Object(meta));
+    resource
+}
+
+/// The address of a resource.
+pub fn location(base: &str, kind: ResourceKind, id: &str) -> String {
+    // Ids of entitlements hold colons and names of rights, which a path takes as they are.
+    format!("{base}/{}/{id}", kind.endpoint())
+}
+
+/// An instant to the millisecond, as the store keeps it and filters compare it.
+fn instant(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+/// Changes whenever what is shown does.
+fn version(resource: &Resource) -> String {
+    let text = serde_json::to_vec(resource).unwrap_or_default();
+    let digest = Sha256::digest(&text);
+    let mut version = String::from("W/\"");
+    for byte in &digest[..12] {
+        version.push_str(&format!("{byte:02x}"));
+    }
+    version.push('"');
+    version
+}
+
+/// The version of a resource that was rendered.
+pub fn version_of(resource: &Resource) -> Option<&str> {
+    resource.get("meta")?.get("version")?.as_str()
+}
+
+/// The id of a resource that was rendered.
+pub fn id_of(resource: &Resource) -> &str {
+    resource.get("id").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn value(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::Boolean(flag) => json!(flag),
+        AttributeValue::Integer(number) => json!(number),
+        AttributeValue::Text(text) => json!(text),
+        AttributeValue::Many(texts) => json!(texts),
+    }
+}
+
+fn put(to: &mut Resource, name: &str, from: Option<&AttributeValue>) {
+    if let Some(found) = from {
+        to.insert(name.to_owned(), value(found));
+    }
+}
+
+fn put_object(to: &mut Resource, name: &str, object: Resource) {
+    if !object.is_empty() {
+        to.insert(name.to_owned(), Value::Object(object));
+    }
+}
+
+fn put_list(to: &mut Resource, name: &str, items: Vec<Value>) {
+    if !items.is_empty() {
+        to.insert(name.to_owned(), Value::Array(items));
+    }
+}
+
+/// What an extension shows: those of its attributes that have a value.
+fn own(of: &ResourceType, extension: &str, attributes: &Attributes) -> Resource {
+    let mut out = Map::new();
+    if let Some(schema) = of.extension(extension) {
+        for attribute in &schema.attributes {
+            put(&mut out, &attribute.name, attributes.get(&attribute.name));
+        }
+    }
+    out
+}
