@@ -93,9 +93,16 @@ async fn filled(folder: &std::path::Path) -> SourceStore {
     run.write(batch).await.unwrap();
     let covered = vec![Coverage::Users, Coverage::Groups, Coverage::Mailboxes, Coverage::Memberships];
     let (streams, notes) = (Vec::new(), Vec::new());
-    run.finish(Finish { state: RunState::Completed, covered, delete_unseen: true, streams, notes })
-        .await
-        .unwrap();
+    run.finish(Finish {
+        state: RunState::Completed,
+        covered,
+        delete_unseen: true,
+        streams,
+        notes,
+        cursors: Vec::new(),
+    })
+    .await
+    .unwrap();
     source.set_external_id("id1", Some("X-1".into())).await.unwrap();
     source.set_external_id("id2", Some("é".into())).await.unwrap();
     source
