@@ -36,10 +36,7 @@ pub(super) struct FeedJudge;
 
 impl Judge for FeedJudge {
     fn judge(&self, what: &str, response: &WireResponse) -> Verdict {
-        let error = match error_of(what, response) {
-            None => return Verdict::Done,
-            Some(error) => error,
-        };
+        let Some(error) = error_of(what, response) else { return Verdict::Done };
         match error.kind {
             ErrorKind::Throttled => Verdict::Throttled { retry_after: error.retry_after, error },
             ErrorKind::Unauthorized => Verdict::Unauthorized {
