@@ -116,12 +116,15 @@ impl UnderWay {
     }
 }
 
+/// The stream that says something, or none for the run as a whole, and what it says.
+type Told = (Option<StreamKind>, String);
+
 /// What a run has to say about how it went, each thing once. What a stream says is kept with its
 /// checkpoints: a run that is taken up again still says it, and says no more what only ended an
 /// earlier attempt.
 #[derive(Clone, Default)]
 pub(crate) struct Notes {
-    notes: Arc<Mutex<Vec<(Option<StreamKind>, String)>>>,
+    notes: Arc<Mutex<Vec<Told>>>,
 }
 
 impl Notes {
@@ -142,7 +145,7 @@ impl Notes {
     /// Everything, that of a stream with its name.
     pub fn all(&self) -> Vec<String> {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = |(of, note): &(Option<StreamKind>, String)| match of {
+        let told = |(of, note): &Told| match of {
             Some(kind) => format!("{}: {note}", kind.name()),
             None => note.clone(),
         };

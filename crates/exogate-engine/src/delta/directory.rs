@@ -25,7 +25,7 @@ use crate::read::groups::slice;
 /// How a round ended.
 pub(super) enum Followed {
     /// It came to its end.
-    Done(Found),
+    Done(Box<Found>),
     /// The directory does not know the link any more: everything has to be listed.
     Reset,
 }
@@ -179,7 +179,7 @@ pub(super) async fn users(round: Round<'_>, cursor: &str) -> Result<Followed, St
         }
     }
     users.misfits.notes().for_each(|note| round.note(KIND, note));
-    Ok(Followed::Done(found))
+    Ok(Followed::Done(Box::new(found)))
 }
 
 /// Brings the managers up to date of users whom nobody tells different: their manager went to the
@@ -376,5 +376,5 @@ pub(super) async fn groups(round: Round<'_>, cursor: &str) -> Result<Followed, S
         round.write(KIND, LEARNT, Batch { memberships: some.to_vec(), ..Batch::default() }).await?;
     }
     groups.misfits.notes().for_each(|note| round.note(KIND, note));
-    Ok(Followed::Done(found))
+    Ok(Followed::Done(Box::new(found)))
 }

@@ -289,7 +289,7 @@ impl Reading<'_> {
         };
         match question {
             Question::Permissions => {
-                set(Facet::MailboxPermission, grants::mailbox_permissions(&answer.records)?)
+                set(Facet::MailboxPermission, grants::mailbox_permissions(&answer.records)?);
             }
             Question::SendAs => {
                 let mut facts = grants::recipient_permissions(&answer.records)?.concat();

@@ -194,7 +194,7 @@ async fn named(
     ] {
         let Some(followed) = followed else { continue };
         let done = followed.map(|followed| match followed {
-            Followed::Done(found) => found,
+            Followed::Done(found) => *found,
             Followed::Reset => {
                 round.note(kind, "the directory no longer knew the link; everything was listed instead");
                 plan.full.push(whole);

@@ -59,7 +59,7 @@ impl Compiler<'_> {
                 self.refuse(of, "", Problem::UsersNotDeleted);
             }
             UserOperation::Delete => {
-                self.user_step(of, Phase::Delete, Action::DeleteUser, ("user", "", "(none)"))
+                self.user_step(of, Phase::Delete, Action::DeleteUser, ("user", "", "(none)"));
             }
             UserOperation::SetPassword => {
                 let line = ("password", "(not shown)", "(not shown)");
