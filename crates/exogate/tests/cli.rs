@@ -27,6 +27,8 @@ Read a tenant:
   aggregate           Read the tenant into the store, and write what was read
   schema              Show the attributes known, configured and writable
   runs                List the runs of a source
+  changes             Show what changed, how it was learnt, and who did it
+  status              Show how fresh what is stored is
 
 Ask:
   who                 Show who holds rights on a mailbox

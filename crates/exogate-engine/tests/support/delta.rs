@@ -9,12 +9,13 @@ use std::time::Duration;
 use exogate_engine::Tenant;
 use exogate_engine::aggregate::RunSummary;
 use exogate_engine::delta::{self, Delta, DeltaOptions};
+use exogate_microsoft::Resource;
 use exogate_microsoft::exchange::Cmdlet;
 use exogate_microsoft::graph::GraphCall;
 use exogate_model::clock::Clock;
 use exogate_model::source::SourceOptions;
 use exogate_sim::world::World;
-use exogate_sim::{AppSpec, Scenario};
+use exogate_sim::{AppSpec, Scenario, Sizes};
 use exogate_store::ChangeRecord;
 use http::Method;
 use jiff::Timestamp;
@@ -51,7 +52,17 @@ impl Bench {
     /// A tenant that was aggregated once.
     pub async fn new(fixture: &str, mut scenario: Scenario) -> Self {
         scenario.clock.frozen = true;
-        let sim = Sim::with_app(fixture, scenario, AppSpec::exogate()).await;
+        Self::of(Sim::with_app(fixture, scenario, AppSpec::exogate()).await).await
+    }
+
+    /// The same of a generated tenant.
+    pub async fn generated(sizes: Sizes) -> Self {
+        let mut scenario = Scenario::default();
+        scenario.clock.frozen = true;
+        Self::of(Sim::generated(sizes, scenario).await).await
+    }
+
+    async fn of(sim: Sim) -> Self {
         let clock = Arc::new(TenantClock(Arc::clone(sim.running.world())));
         let tenant = sim.tenant_by(true, Arc::clone(&clock) as Arc<dyn Clock>);
         let source = Source::by(everything(), Arc::clone(&clock) as Arc<dyn Clock>).await;
@@ -90,6 +101,12 @@ impl Bench {
         let summary = fresh.aggregate(&self.tenant).await;
         assert_eq!(summary.outcome, exogate_engine::aggregate::Outcome::Completed, "{:#?}", summary.streams);
         fresh.picture().await
+    }
+
+    /// Calls sent to the tenant so far; the items of a batch are one call.
+    pub fn calls(&self) -> u64 {
+        let caller = &self.tenant.caller;
+        Resource::ALL.into_iter().map(|resource| caller.snapshot(resource).calls).sum()
     }
 
     /// An administrator runs a cmdlet.
