@@ -217,7 +217,9 @@ async fn cost(users: usize, shared: usize, changes: usize) -> (u64, u64) {
     let told = bench.changes(0).await.len();
     assert!(told >= changes, "{told} of {changes} changes were told: {:#?}", summary.notes);
     let delta = bench.calls() - before;
-    eprintln!("{users} users, {shared} shared mailboxes, {changes} changes: {full} calls in full, {delta} as a delta");
+    eprintln!(
+        "{users} users, {shared} shared mailboxes, {changes} changes: {full} calls in full, {delta} as a delta"
+    );
     (full, delta)
 }
 
@@ -269,8 +271,14 @@ async fn a_webhook_is_told_in_order_again_after_a_failure_and_never_the_same_aft
         panic!("it was down")
     };
     assert_eq!(reason.as_deref(), Some("it is down"));
-    assert!(matches!(deliver(store, &hook, &receiver, now()).await.unwrap(), Delivery::Waiting { reason: None, .. }));
-    assert!(matches!(deliver(store, &hook, &receiver, until).await.unwrap(), Delivery::Done { changes: 1.. }));
+    assert!(matches!(
+        deliver(store, &hook, &receiver, now()).await.unwrap(),
+        Delivery::Waiting { reason: None, .. }
+    ));
+    assert!(matches!(
+        deliver(store, &hook, &receiver, until).await.unwrap(),
+        Delivery::Done { changes: 1.. }
+    ));
     let told = receiver.0.lock().unwrap().0.len();
     assert_eq!(told, 1);
     assert_eq!(deliver(store, &hook, &receiver, now()).await.unwrap(), Delivery::Done { changes: 0 });
