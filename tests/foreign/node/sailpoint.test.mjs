@@ -46,8 +46,8 @@ async function freePort() {
   return port;
 }
 
-async function send(type, input = {}, used = config) {
-  const answer = await fetch(runner, {
+async function send(type, input = {}, used = config, to = runner) {
+  const answer = await fetch(to, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ type, version: 1, config: used, input }),
@@ -62,9 +62,8 @@ async function send(type, input = {}, used = config) {
 const key = (id) => ({ identity: id, key: { simple: { id } } });
 
 before(async () => {
-  for (const name of ["exogate.toml", "ca.pem", "client.secret", "client.pem"]) {
-    const from = path.join(state, name);
-    if (fs.existsSync(from)) fs.copyFileSync(from, path.join(folder, name));
+  for (const name of fs.readdirSync(state).filter((name) => /^(exogate\.toml|ca\.pem|client\..*)$/.test(name))) {
+    fs.copyFileSync(path.join(state, name), path.join(folder, name));
   }
   exogate("aggregate", "all");
   const token = JSON.parse(exogate("token", "create", "--name", "sailpoint", "--scope", "provision")).token;
@@ -77,11 +76,15 @@ before(async () => {
   });
   fs.writeFileSync(path.join(connector, "connector-spec.json"), JSON.stringify(await spec.json(), null, 2));
   execFileSync("npm", ["run", "--silent", "pack-zip"], { cwd: connector, stdio: "inherit" });
-  const port = await freePort();
-  const spcx = path.join(connector, "node_modules/.bin/spcx");
-  await start(spcx, ["run", "dist/index.js", String(port)], { cwd: connector }, /listening at/);
-  runner = `http://127.0.0.1:${port}/command`;
+  runner = await spcx("src/index.js", {});
 });
+
+async function spcx(file, more) {
+  const port = await freePort();
+  const options = { cwd: connector, env: { ...process.env, ...more } };
+  await start(path.join(connector, "node_modules/.bin/spcx"), ["run", file, String(port)], options, /listening at/);
+  return `http://127.0.0.1:${port}/command`;
+}
 
 after(() => {
   for (const child of running) child.kill("SIGINT");
@@ -92,6 +95,13 @@ test("the connector package holds the code and the specification", () => {
   const { name, version } = JSON.parse(fs.readFileSync(path.join(connector, "package.json"), "utf8"));
   const zip = fs.readFileSync(path.join(connector, "dist", `${name}-${version}.zip`));
   for (const file of ["index.js", "connector-spec.json"]) assert.ok(zip.includes(file), file);
+});
+
+test("the packaged code takes its configuration from the environment, as in the cloud", async () => {
+  const encoded = Buffer.from(JSON.stringify(config)).toString("base64");
+  const packaged = await spcx("dist/index.js", { CONNECTOR_CONFIG: encoded });
+  const { outputs } = await send("std:entitlement:list", { type: "group" }, undefined, packaged);
+  assert.ok(outputs.length > 10, JSON.stringify(outputs));
 });
 
 test("test-connection succeeds, and fails with an empty configuration", async () => {
