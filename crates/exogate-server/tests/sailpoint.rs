@@ -443,8 +443,7 @@ async fn what_is_wrong_gets_the_right_status_in_the_words_of_the_runner() {
     assert_eq!(foreign.text.replace("contoso", "nowhere"), unknown.text);
     assert_eq!(other.post("/sailpoint/other/any/deeper/path", list.into()).await.status, StatusCode::OK);
     runner.post("/sailpoint", list.into()).await.refused(StatusCode::NOT_FOUND, "name the source");
-    for trick in ["/sailpoint/..%2fcontoso", "/sailpoint/%ff", "/sailpoint/contoso%00"]
-    {
+    for trick in ["/sailpoint/..%2fcontoso", "/sailpoint/%ff", "/sailpoint/contoso%00"] {
         runner.post(trick, list.into()).await.refused(StatusCode::NOT_FOUND, "");
     }
     for forged in ["", "exo_forged", "a.b.c"] {
