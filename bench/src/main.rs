@@ -10,6 +10,7 @@ mod drain;
 mod efficiency;
 mod http;
 mod learn;
+mod provision;
 mod sim;
 mod startup;
 mod table;
@@ -31,6 +32,8 @@ struct Cli {
 enum What {
     /// Time of an aggregation against the ideal: simulated work divided by the calls allowed at once.
     Efficiency(efficiency::Args),
+    /// Time of a plan of many grants against the ideal.
+    Provision(provision::Args),
     /// An aggregation of a tenant that answers at once against downloading the very same pages.
     Throughput(throughput::Args),
     /// From the start of the program to its first request, against a bare HTTP client.
@@ -52,6 +55,7 @@ enum What {
 async fn main() -> Result<()> {
     match Cli::parse().what {
         What::Efficiency(args) => efficiency::run(&args).await,
+        What::Provision(args) => provision::run(&args).await,
         What::Throughput(args) => throughput::run(&args).await,
         What::Startup(args) => startup::run(&args).await,
         What::Sim(args) => sim::run(&args).await,

@@ -392,7 +392,7 @@ impl Outcome {
     pub fn why(&self) -> Option<String> {
         match self {
             Self::Failed { why, remedy, .. } if remedy.is_empty() => Some(why.clone()),
-            Self::Failed { why, remedy, .. } => Some(format!("{why}. {remedy}")),
+            Self::Failed { why, remedy, .. } => Some(format!("{}. {remedy}", why.trim_end_matches('.'))),
             Self::Unknown { why } => Some(why.clone()),
             _ => None,
         }

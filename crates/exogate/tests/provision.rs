@@ -1,4 +1,4 @@
-//! Changes through the binary against a simulated tenant: each row of what governance may ask for.
+//! Changes through the binary against a simulated tenant: what is refused, shown, undone, and told.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,148 +8,11 @@
 
 mod common;
 
-use common::Sandbox;
-use common::tenant::Tenant;
-use exogate_sim::{AppSpec, Scenario, SimOptions, TenantSource};
-use serde_json::Value;
-
-const CONTOSO: &str = include_str!("../../exogate-engine/tests/fixtures/contoso.toml");
-
-const ATTRIBUTES: &str = r#"group_attributes = ["EXO_PrimarySmtpAddress", "EXO_MemberJoinRestriction", "EXO_CustomAttribute1", "EXO_ModeratedBy", "EXO_Alias", "EXO_HiddenFromAddressListsEnabled", "EXO_AcceptMessagesOnlyFrom", "EXO_ManagedBy"]
-[sources.contoso.options]
-aggregate_all_groups = true
-manage_microsoft_365_groups = true
-entitlement_mailboxes = ["shared", "room"]
-[sources.contoso.policy]
-account = ["EXO_CustomAttribute1", "EXO_EmailAddresses", "EXO_ImapEnabled", "EXO_HiddenFromAddressListsEnabled",
-    { name = "EXO_CustomAttribute2", review_required = true }]
-distribution_list = ["EXO_CustomAttribute1", "EXO_MemberJoinRestriction", "EXO_HiddenFromAddressListsEnabled", "EXO_AcceptMessagesOnlyFrom"]
-mail_enabled_security_group = ["EXO_CustomAttribute1", "EXO_HiddenFromAddressListsEnabled"]
-microsoft_365_group = ["EXO_HiddenFromAddressListsEnabled"]
-"#;
-
-/// A tenant, a configuration, and everything aggregated.
-async fn ready(scenario: Scenario) -> (Tenant, Sandbox) {
-    let sandbox = Sandbox::new();
-    sandbox.write("tenant.toml", CONTOSO);
-    let options = SimOptions {
-        tenant: TenantSource::Fixture(sandbox.path("tenant.toml")),
-        scenario,
-        ..SimOptions::loopback()
-    };
-    let sim = exogate_sim::start(options).await.unwrap();
-    let app = sim.register_app(AppSpec::exogate().with_generated_secret()).unwrap();
-    let tenant = Tenant { client_id: app.client_id.to_string(), secret: app.secret.unwrap(), sim };
-    tenant.configure(&sandbox, ATTRIBUTES);
-    let config = sandbox.read("exogate.toml").replace(
-        r#"account_attributes = ["EXO_PrimarySmtpAddress"]"#,
-        r#"account_attributes = ["EXO_PrimarySmtpAddress", "EXO_CustomAttribute1", "EXO_CustomAttribute2", "EXO_EmailAddresses", "EXO_ImapEnabled", "EXO_HiddenFromAddressListsEnabled", "EXO_Guid"]"#,
-    );
-    sandbox.write("exogate.toml", &config);
-    sandbox.run_beside(&["aggregate", "all", "-o", "first.jsonl"]).await.ok();
-    (tenant, sandbox)
-}
-
-fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
-}
-
-/// Runs a change and gives the state of each operation.
-async fn change(sandbox: &Sandbox, arguments: &[&str]) -> Vec<String> {
-    let mut all = arguments.to_vec();
-    all.push("--json");
-    let ran = sandbox.run_beside(&all).await;
-    assert!(matches!(ran.code, 0 | 1 | 3), "{}", ran.all());
-    lines(&ran.stdout)
-        .iter()
-        .map(|line| match line["outcome"]["why"].as_str() {
-            Some(why) => format!("{}: {why}", line["outcome"]["state"].as_str().unwrap_or("?")),
-            None => line["outcome"]["state"].as_str().unwrap_or("?").to_owned(),
-        })
-        .collect()
-}
-
-async fn account(sandbox: &Sandbox, who: &str) -> Value {
-    let ran = sandbox.run_beside(&["get", "account", who, "--json"]).await.ok();
-    lines(&ran.stdout).remove(0)
-}
-
-async fn group(sandbox: &Sandbox, who: &str) -> Value {
-    let ran = sandbox.run_beside(&["get", "group", who, "--json"]).await.ok();
-    lines(&ran.stdout).remove(0)
-}
-
-/// The rights on the mailbox that most is done to.
-fn rights(account: &Value) -> Vec<String> {
-    let list = account["attributes"]["sharedMailbox"].as_array().cloned().unwrap_or_default();
-    let support = |value: &&Value| value.as_str().unwrap().starts_with("O365Support");
-    list.iter().filter(support).map(|value| value.as_str().unwrap().to_owned()).collect()
-}
-
-/// What the store says must be what a fresh reading of the whole tenant says.
-async fn agrees_with_the_tenant(sandbox: &Sandbox) {
-    sandbox.run_beside(&["aggregate", "all", "-o", "after.jsonl"]).await.ok();
-    let runs = sandbox.run_beside(&["runs", "--json", "--limit", "1"]).await.ok();
-    let run = lines(&runs.stdout).remove(0);
-    assert_eq!(run["changes"], 0, "a change that exogate made itself is announced once: {run}");
-}
-
-const KIM: &str = "kim.akers@contoso.com";
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rights_are_given_and_taken() {
-    let (_tenant, sandbox) = ready(Scenario::default()).await;
-    let shown =
-        sandbox.run_beside(&["grant", "O365Support: FullAccess", "--to", KIM, "--dry-run"]).await.ok();
-    assert!(shown.stdout.contains("Add-MailboxPermission -Identity"), "{}", shown.all());
-    assert!(rights(&account(&sandbox, KIM).await).is_empty());
-    let every = [
-        "O365Support: ChangeOwner",
-        "O365Support: ChangePermission",
-        "O365Support: DeleteItem",
-        "O365Support: ExternalAccount",
-        "O365Support: FullAccess",
-        "O365Support: ReadPermission",
-        "O365Support: SendAs",
-        "O365Support: SendOnBehalf",
-    ];
-    let arguments = |verb: &'static str, to: &'static str, who: &'static str| {
-        let mut all = vec![verb];
-        all.extend(every);
-        all.extend([to, who]);
-        all
-    };
-    assert_eq!(change(&sandbox, &arguments("grant", "--to", KIM)).await, ["done", "done", "done"]);
-    assert_eq!(rights(&account(&sandbox, KIM).await), every);
-    agrees_with_the_tenant(&sandbox).await;
-    assert_eq!(rights(&account(&sandbox, KIM).await), every);
-    assert_eq!(
-        change(&sandbox, &arguments("grant", "--to", KIM)).await,
-        ["alreadySo", "alreadySo", "alreadySo"]
-    );
-    assert_eq!(
-        change(&sandbox, &["grant", "O365Support: FullAccess", "--to", KIM, "--auto-mapping=false"]).await,
-        ["done", "done"]
-    );
-    assert_eq!(change(&sandbox, &arguments("revoke", "--from", KIM)).await, ["done", "done", "done"]);
-    assert!(rights(&account(&sandbox, KIM).await).is_empty());
-    assert_eq!(
-        change(&sandbox, &arguments("revoke", "--from", KIM)).await,
-        ["alreadySo", "alreadySo", "alreadySo"]
-    );
-    // A mail-enabled security group holds rights as a user does.
-    assert_eq!(
-        change(&sandbox, &["grant", "Quiet: FullAccess", "Quiet: SendAs", "--to", "Inner circle"]).await,
-        ["done", "done"]
-    );
-    agrees_with_the_tenant(&sandbox).await;
-    let who = sandbox.run_beside(&["who", "Quiet", "--json"]).await.ok();
-    assert!(who.stdout.contains("Inner circle"), "{}", who.all());
-    assert_eq!(
-        change(&sandbox, &["revoke", "Quiet: FullAccess", "Quiet: SendAs", "--from", "Inner circle"]).await,
-        ["done", "done"]
-    );
-}
+use common::changes::{
+    KIM, account, agrees_with_members, agrees_with_the_tenant, change, lines, ready, rights, rights_on,
+};
+use exogate_sim::Scenario;
+use exogate_sim::faults::{FaultAction, FaultMatch, FaultRule};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_work_is_refused_before_anything_is_sent() {
@@ -183,94 +46,6 @@ async fn what_cannot_work_is_refused_before_anything_is_sent() {
     }
     let operations = sandbox.run_beside(&["operations", "--json"]).await.ok();
     assert_eq!(operations.stdout, "", "nothing was attempted");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mailbox_attributes_are_set_added_to_removed_and_cleared() {
-    let (_tenant, sandbox) = ready(Scenario::default()).await;
-    for who in [KIM, "O365Support", "Room 1"] {
-        let states = change(
-            &sandbox,
-            &[
-                "set",
-                who,
-                "EXO_CustomAttribute1=Sales",
-                "EXO_HiddenFromAddressListsEnabled=true",
-                "EXO_ImapEnabled=false",
-            ],
-        )
-        .await;
-        assert_eq!(states, ["done", "done"], "one call for each cmdlet: {who}");
-    }
-    let kim = account(&sandbox, KIM).await;
-    assert_eq!(kim["attributes"]["EXO_CustomAttribute1"], "Sales");
-    assert_eq!(kim["attributes"]["EXO_ImapEnabled"], false);
-    assert_eq!(
-        change(&sandbox, &["set", KIM, "--add", "EXO_EmailAddresses=smtp:kim2@contoso.com"]).await,
-        ["done"]
-    );
-    assert!(
-        account(&sandbox, KIM).await["attributes"]["EXO_EmailAddresses"]
-            .to_string()
-            .contains("smtp:kim2@contoso.com")
-    );
-    assert_eq!(
-        change(&sandbox, &["set", KIM, "--remove", "EXO_EmailAddresses=smtp:kim2@contoso.com"]).await,
-        ["done"]
-    );
-    assert_eq!(change(&sandbox, &["set", KIM, "--clear", "EXO_CustomAttribute1"]).await, ["done"]);
-    assert_eq!(change(&sandbox, &["set", KIM, "--clear", "EXO_CustomAttribute1"]).await, ["alreadySo"]);
-    assert!(account(&sandbox, KIM).await["attributes"]["EXO_CustomAttribute1"].is_null());
-    let ran = sandbox.run_beside(&["set", KIM, "EXO_CustomAttribute2=x"]).await.exits(2);
-    assert!(ran.stderr.contains("reviewed"), "{}", ran.all());
-    assert_eq!(change(&sandbox, &["set", KIM, "EXO_CustomAttribute2=x", "--reviewed"]).await, ["done"]);
-    agrees_with_the_tenant(&sandbox).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn exchange_groups_are_made_changed_and_deleted() {
-    let (_tenant, sandbox) = ready(Scenario::default()).await;
-    for (name, kind) in [("Sales list", "distributionList"), ("Sales guards", "mailEnabledSecurity")] {
-        let states = change(
-            &sandbox,
-            &[
-                "group",
-                "create",
-                name,
-                "--kind",
-                kind,
-                "--owner",
-                "ines.boss@contoso.com",
-                "--member",
-                KIM,
-                "EXO_CustomAttribute1=made",
-            ],
-        )
-        .await;
-        assert_eq!(states, ["done", "done"], "{name}");
-        let made = group(&sandbox, name).await;
-        assert_eq!(made["kind"], kind);
-        assert_eq!(made["members"].as_array().unwrap().len(), 1, "{made}");
-        assert_eq!(change(&sandbox, &["group", "add", name, "mark.taylor@contoso.com"]).await, ["done"]);
-        assert_eq!(change(&sandbox, &["group", "add", name, "mark.taylor@contoso.com"]).await, ["alreadySo"]);
-        assert_eq!(change(&sandbox, &["group", "remove", name, KIM]).await, ["done"]);
-        assert_eq!(change(&sandbox, &["group", "remove", name, KIM]).await, ["alreadySo"]);
-        assert_eq!(change(&sandbox, &["group", "owner", "add", name, KIM]).await, ["done"]);
-        assert_eq!(change(&sandbox, &["group", "owner", "remove", name, KIM]).await, ["done"]);
-        let last = change(&sandbox, &["group", "owner", "remove", name, "ines.boss@contoso.com"]).await;
-        assert!(last[0].contains("no owner left"), "{last:?}");
-        assert_eq!(change(&sandbox, &["group", "set", name, "EXO_CustomAttribute1=changed"]).await, ["done"]);
-        agrees_with_members(&sandbox, name).await;
-        assert_eq!(change(&sandbox, &["group", "delete", name]).await, ["done"]);
-        let gone = sandbox.run_beside(&["get", "group", name]).await;
-        assert_ne!(gone.code, 0, "{}", gone.all());
-    }
-}
-
-async fn agrees_with_members(sandbox: &Sandbox, name: &str) {
-    let before = group(sandbox, name).await["members"].clone();
-    sandbox.run_beside(&["aggregate", "all", "-o", "after.jsonl"]).await.ok();
-    assert_eq!(group(sandbox, name).await["members"], before, "{name}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -370,4 +145,106 @@ async fn what_succeeds_stays_when_something_fails() {
         ran.all()
     );
     assert_eq!(rights(&account(&sandbox, KIM).await), ["O365Support: SendAs"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_no_owner_is_told_who_is() {
+    let (_tenant, sandbox) = ready(Scenario::default()).await;
+    let config = sandbox.read("exogate.toml");
+    sandbox.write(
+        "exogate.toml",
+        &config.replace(
+            "aggregate_all_groups = true",
+            "aggregate_all_groups = true\nbypass_security_group_manager_check = false",
+        ),
+    );
+    let add = ["group", "add", "Inner circle", KIM];
+    let shown = sandbox.run_beside(&["group", "add", "Inner circle", KIM, "--dry-run"]).await.ok();
+    assert!(!shown.stdout.contains("Bypass"), "{}", shown.all());
+    let refused = sandbox.run_beside(&add).await.exits(1);
+    for says in
+        ["is not an owner of Inner circle", "owners are Ines Boss", "bypass_security_group_manager_check"]
+    {
+        assert!(refused.stdout.contains(says), "{says}\n{}", refused.all());
+    }
+    sandbox.write("exogate.toml", &config);
+    assert_eq!(change(&sandbox, &add).await, ["done"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_was_altered_is_found_out() {
+    let (_tenant, sandbox) = ready(Scenario::default()).await;
+    assert_eq!(change(&sandbox, &["grant", "Quiet: SendAs", "--to", KIM]).await, ["done"]);
+    let sound = sandbox.run_beside(&["operations", "verify", "--json"]).await.ok();
+    let head = lines(&sound.stdout)[0]["head"].as_str().unwrap().to_owned();
+    sandbox.run_beside(&["operations", "verify", "--head", &head]).await.ok();
+    let journal = rusqlite::Connection::open(sandbox.path("exogate.journal")).unwrap();
+    let refused = journal.execute("UPDATE entries SET record = '{}' WHERE sequence = 1", []).unwrap_err();
+    assert!(refused.to_string().contains("append-only"), "{refused}");
+    // Whoever owns the file can do more, and is found out.
+    let rewrite = |from: &str, to: &str| {
+        journal
+            .execute("UPDATE entries SET record = replace(record, ?1, ?2) WHERE sequence = 1", (from, to))
+            .unwrap();
+    };
+    journal.execute_batch("DROP TRIGGER entries_stay").unwrap();
+    rewrite("kim.akers", "jim.akers");
+    let found = sandbox.run_beside(&["operations", "verify"]).await.exits(1);
+    assert!(found.stderr.contains("altered"), "{}", found.all());
+    rewrite("jim.akers", "kim.akers");
+    sandbox.run_beside(&["operations", "verify"]).await.ok();
+    let strange = "0".repeat(63) + "1";
+    let cut = sandbox.run_beside(&["operations", "verify", "--head", &strange]).await.exits(1);
+    assert!(cut.stderr.contains("cut off or replaced"), "{}", cut.all());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn applying_again_after_a_failure_does_only_what_is_missing() {
+    let (tenant, sandbox) = ready(Scenario::default()).await;
+    sandbox.write(
+        "plan.json",
+        r#"{"key":"k1","accounts":[{"account":"kim.akers@contoso.com","attributes":[
+        {"op":"add","name":"sharedMailbox","value":["O365Support: SendAs","Quiet: FullAccess"]}]}],
+        "groups":[{"group":"Night shift","operation":"create","kind":"distributionList","attributes":[
+          {"op":"add","name":"owners","value":"ines.boss@contoso.com"},
+          {"name":"EXO_CustomAttribute1","value":"x"}]}]}"#,
+    );
+    let when = FaultMatch { cmdlet: Some("Set-DistributionGroup".into()), ..FaultMatch::default() };
+    tenant.sim.world().set_faults(vec![FaultRule { name: None, when, action: FaultAction::Nul403 }]);
+    let partly = sandbox.run_beside(&["apply", "plan.json", "--yes"]).await.exits(3);
+    assert!(partly.stdout.contains("3 of 4 as asked"), "{}", partly.all());
+    tenant.sim.world().set_faults(Vec::new());
+    let writes = || tenant.sim.world().state().audit().iter().filter(|record| record.succeeded).count();
+    let before = writes();
+    let again = sandbox.run_beside(&["apply", "plan.json", "--yes"]).await.ok();
+    assert_eq!(writes() - before, 1, "{}", again.all());
+    agrees_with_the_tenant(&sandbox).await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_the_tenant_holds_the_answer_it_is_settled_by_the_next_command() {
+    let (tenant, sandbox) = ready(Scenario::default()).await;
+    let writes = || tenant.sim.world().state().audit().iter().filter(|record| record.succeeded).count();
+    let before = writes();
+    let when = FaultMatch { cmdlet: Some("Add-MailboxPermission".into()), ..FaultMatch::default() };
+    let action = FaultAction::Delay { millis: 600_000 };
+    tenant.sim.world().set_faults(vec![FaultRule { name: None, when, action }]);
+    let fired = || tenant.sim.world().faults.states().iter().map(|state| state.fired).sum::<u64>();
+    let mut child = sandbox.start(&["grant", "Quiet: FullAccess", "--to", KIM]);
+    while fired() == 0 || writes() == before {
+        assert!(child.try_wait().unwrap().is_none(), "{}", sandbox.wait(child).await.all());
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    child.kill().unwrap();
+    sandbox.wait(child).await;
+    tenant.sim.world().set_faults(Vec::new());
+    assert!(rights_on(&account(&sandbox, KIM).await, "Quiet").is_empty(), "it was killed before it knew");
+    let next = sandbox.run_beside(&["grant", "Quiet: SendAs", "--to", KIM]).await.ok();
+    assert!(next.stderr.contains("had been interrupted"), "{}", next.all());
+    assert_eq!(rights_on(&account(&sandbox, KIM).await, "Quiet"), ["Quiet: FullAccess", "Quiet: SendAs"]);
+    assert_eq!(writes() - before, 2, "each once");
+    let listed = sandbox.run_beside(&["operations", "--json"]).await.ok();
+    assert!(lines(&listed.stdout).iter().all(|line| line["outcome"]["state"] == "done"), "{}", listed.all());
+    agrees_with_the_tenant(&sandbox).await;
 }

@@ -8,22 +8,25 @@ mod chain;
 pub mod compile;
 pub mod effect;
 pub mod error;
+mod judge;
 mod observe;
 mod parties;
+mod patience;
 mod provisioner;
 mod recover;
 mod restore;
 mod secrets;
 mod send;
+mod settle;
 pub mod snapshot;
 mod state;
 mod undo;
 
 pub use compile::{Rules, compile};
 pub use error::{PlanError, Problem};
+pub use patience::Patience;
 pub use provisioner::{
-    Observer, OperationResult, Patience, PlanResult, ProvisionError, Provisioner, Silent, Step, Submission,
-    result_of,
+    Observer, OperationResult, PlanResult, ProvisionError, Provisioner, Silent, Step, Submission, result_of,
 };
 pub use restore::{RestoreError, restore};
 pub use secrets::Secrets;

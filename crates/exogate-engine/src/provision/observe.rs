@@ -37,6 +37,23 @@ impl Seen {
         let holds = |fact: &&Fact| fact.0 == *right && !fact.2 && !fact.3 && is_party(&fact.1, party);
         facts.as_ref()?.iter().find(holds).map(|fact| fact.1.clone())
     }
+
+    /// What the last reading by this cmdlet showed of a property, if it was asked for.
+    pub(super) fn shown(&self, by: &str, property: &str) -> Option<&Record> {
+        let asked = |(name, properties): &&(String, Vec<String>)| {
+            name == by && properties.iter().any(|asked| asked == property)
+        };
+        self.records.keys().find(asked).and_then(|key| self.records.get(key))
+    }
+
+    /// Somebody was taken off a list that was read before: who counts the rest counts without them.
+    pub(super) fn taken(&mut self, action: &Action) {
+        if let Action::RemoveMember { role, who } = action
+            && let Some(list) = self.lists.get_mut(role)
+        {
+            list.retain(|member| !is_member(member, who));
+        }
+    }
 }
 
 /// Reads what the action changes.
@@ -298,7 +315,8 @@ async fn attributes(
     Ok(Image::Attributes { values })
 }
 
-fn read(
+/// A property as an attribute; none where it has no value.
+pub(super) fn read(
     record: &Record,
     property: &str,
     kind: value::AttributeType,
@@ -332,12 +350,21 @@ async fn read_list(tenant: &Tenant, target: &Target, role: MembershipRole) -> Re
             .text("ResultSize", "Unlimited");
         return Ok(exchange(tenant)?.invoke(&cmdlet).await?.records);
     }
+    directory_list(tenant, &target.id, role).await
+}
+
+/// Members or owners as the directory shows them.
+pub(super) async fn directory_list(
+    tenant: &Tenant,
+    group: &str,
+    role: MembershipRole,
+) -> Result<Vec<Record>, WireError> {
     let mut records = Vec::new();
     let mut at = None;
     loop {
         let page = match role {
-            MembershipRole::Member => tenant.graph.members_page(&target.id, &["id"], at.as_ref()).await?,
-            MembershipRole::Owner => tenant.graph.owners_page(&target.id, &["id"], at.as_ref()).await?,
+            MembershipRole::Member => tenant.graph.members_page(group, &["id"], at.as_ref()).await?,
+            MembershipRole::Owner => tenant.graph.owners_page(group, &["id"], at.as_ref()).await?,
         };
         records.extend(page.records);
         at = page.next;
@@ -409,7 +436,24 @@ fn member(record: &Record) -> Option<Party> {
     let id = record.text("ExternalDirectoryObjectId").or_else(|| record.text("id"));
     let address = record.text("PrimarySmtpAddress").or(id)?;
     let id = id.unwrap_or(address);
-    Some(Party { id: id.to_owned(), kind: member_kind(record), ..by_name(address) })
+    let kind = match record.text("RecipientTypeDetails") {
+        Some(details) => kind_of_recipient(details),
+        None => member_kind(record),
+    };
+    Some(Party { id: id.to_owned(), kind, ..by_name(address) })
+}
+
+/// What the directory calls a recipient of this type.
+fn kind_of_recipient(details: &str) -> MemberKind {
+    if details.contains("Group") || details == "RoomList" {
+        MemberKind::Group
+    } else if details.contains("Contact") {
+        MemberKind::Contact
+    } else if details.ends_with("Mailbox") || details.ends_with("MailUser") {
+        MemberKind::User
+    } else {
+        MemberKind::Other
+    }
 }
 
 async fn exchange_group(

@@ -3,13 +3,12 @@
 //! Operations on one object are serial, whoever asked for them; different objects run in parallel,
 //! and the governors decide how many calls are under way. Nothing is sent that is not in the journal.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use exogate_microsoft::WireError;
-use exogate_model::operation::{Entry, Operation, Outcome};
-use exogate_model::plan::{GroupOperation, Plan};
+use exogate_model::operation::{Entry, Operation, Outcome, TargetKind};
+use exogate_model::plan::{GroupOperation, Plan, UserOperation};
 use exogate_store::{Acceptance, Journal, JournalRecord, NewEntry, SourceStore, StoreError};
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -18,31 +17,12 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::chain;
+use super::chain::{self, Chain, Shared};
+use super::judge::creates;
 use super::parties::Parties;
+use super::patience::Patience;
 use super::secrets::Secrets;
 use crate::tenant::{SourceContext, Tenant};
-
-/// How long a write may take to be visible before it is reported as not yet visible.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// Wait before the second look; doubles from look to look.
-    pub first: Duration,
-    /// The longest wait between two looks.
-    pub longest: Duration,
-    /// After that, no more looks.
-    pub deadline: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            first: Duration::from_millis(500),
-            longest: Duration::from_secs(10),
-            deadline: Duration::from_secs(60),
-        }
-    }
-}
 
 /// Objects under way at once. The governors set the pace; this bounds memory.
 const OBJECTS: usize = 256;
@@ -62,10 +42,10 @@ pub enum Step {
     Answered(u32),
     /// A look whether it took effect.
     Verifying(u32),
-    /// Its end stands in the journal.
-    Finished(u32),
     /// The stored state knows it.
     Stored(u32),
+    /// Its end stands in the journal.
+    Finished(u32),
 }
 
 /// Hears of each step before the next one is taken.
@@ -171,12 +151,6 @@ pub struct Submission {
     pub undoes: Option<String>,
 }
 
-/// What goes beside the operations of a plan, and is not on record.
-pub(super) struct With {
-    pub(super) parties: Parties,
-    pub(super) secrets: Secrets,
-}
-
 /// Carries plans out. Clones share everything.
 #[derive(Clone)]
 pub struct Provisioner {
@@ -248,6 +222,7 @@ impl Provisioner {
         }
         let parties =
             Parties::fresh(&inner.tenant, &submission.operations).await.map_err(ProvisionError::Tenant)?;
+        let perhaps_made = self.perhaps_made(&submission.plan).await?;
         let plan = new_id();
         let entry = Entry::Accepted {
             plan: submission.plan,
@@ -261,35 +236,56 @@ impl Provisioner {
             return Err(ProvisionError::UnderWay { key, plan });
         }
         observer.reached(Step::Accepted).await;
-        let with = With { parties, secrets };
-        inner.run(&plan, &submission.operations, &with, &observer, &cancel).await?;
+        let shared = Shared { parties: &parties, secrets: &secrets, perhaps_made: &perhaps_made };
+        inner.run(&plan, &submission.operations, &shared, &observer, &cancel).await?;
         inner.result(&plan).await
     }
 
     /// Groups that earlier runs of the very same plan made: id by name. With these in the snapshot,
     /// the plan compiles to what is missing.
     pub async fn made_before(&self, plan: &Plan) -> Result<HashMap<String, String>, ProvisionError> {
-        const LOOKED_THROUGH: usize = 100;
         let mut made = HashMap::new();
-        let creates = plan.groups.iter().any(|request| request.operation == GroupOperation::Create);
-        if !creates {
-            return Ok(made);
-        }
-        let (journal, source) = (&self.inner.journal, self.inner.store.name());
-        for id in journal.plans(source, LOOKED_THROUGH).await? {
-            let records = journal.plan(source, &id).await?;
-            let same = records.iter().any(|record| match &record.entry {
-                Entry::Accepted { plan: earlier, .. } => earlier.asks_the_same(plan),
-                _ => false,
-            });
-            let results = if same { result_of(&id, &records).results } else { Vec::new() };
-            for result in results {
-                if let Some(group) = result.made {
+        for (id, records) in self.earlier_runs(plan).await? {
+            for result in result_of(&id, &records).results {
+                if let (Some(group), TargetKind::Group(_)) = (result.made, result.operation.target.kind) {
                     made.entry(result.operation.target.name).or_insert(group.to_lowercase());
                 }
             }
         }
         Ok(made)
+    }
+
+    /// Names of groups and users that earlier runs of the very same plan sent off to be made, and never
+    /// learnt whether they were.
+    async fn perhaps_made(&self, plan: &Plan) -> Result<HashSet<String>, ProvisionError> {
+        let mut perhaps = HashSet::new();
+        for (id, records) in self.earlier_runs(plan).await? {
+            for OperationResult { operation, outcome, .. } in result_of(&id, &records).results {
+                if creates(&operation.action) && matches!(outcome, Some(Outcome::Unknown { .. })) {
+                    perhaps.insert(operation.target.name.to_lowercase());
+                }
+            }
+        }
+        Ok(perhaps)
+    }
+
+    /// The newest runs of the very same plan, if it makes anything.
+    async fn earlier_runs(&self, plan: &Plan) -> Result<Vec<(String, Vec<JournalRecord>)>, ProvisionError> {
+        const LOOKED_THROUGH: usize = 100;
+        let mut runs = Vec::new();
+        let makes = plan.groups.iter().any(|request| request.operation == GroupOperation::Create)
+            || plan.users.iter().any(|request| request.operation == UserOperation::Create);
+        if !makes {
+            return Ok(runs);
+        }
+        let (journal, source) = (&self.inner.journal, self.inner.store.name());
+        for id in journal.plans(source, LOOKED_THROUGH).await? {
+            let records = journal.plan(source, &id).await?;
+            if is_of(&records, plan) {
+                runs.push((id, records));
+            }
+        }
+        Ok(runs)
     }
 
     /// How a plan stands.
@@ -315,11 +311,7 @@ impl Inner {
     async fn under_key(&self, key: &str, plan: &Plan) -> Result<Option<PlanResult>, ProvisionError> {
         let Some(id) = self.journal.by_key(self.store.name(), key).await? else { return Ok(None) };
         let records = self.journal.plan(self.store.name(), &id).await?;
-        let same = records.iter().any(|record| match &record.entry {
-            Entry::Accepted { plan: earlier, .. } => earlier.asks_the_same(plan),
-            _ => false,
-        });
-        if !same {
+        if !is_of(&records, plan) {
             return Err(ProvisionError::KeyReused { key: key.to_owned(), plan: id });
         }
         Ok(Some(result_of(&id, &records)))
@@ -338,10 +330,12 @@ impl Inner {
         &self,
         plan: &str,
         operations: &[Operation],
-        with: &With,
+        shared: &Shared<'_>,
         observer: &Arc<dyn Observer>,
         cancel: &CancellationToken,
     ) -> Result<(), ProvisionError> {
+        let one = Chain::new(self, plan, observer.as_ref(), cancel);
+        let one = &one;
         let mut chains: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
         let mut order: Vec<String> = Vec::new();
         for operation in operations {
@@ -355,7 +349,7 @@ impl Inner {
         let mut running = futures::stream::iter(chains)
             .map(|(lock, operations)| async move {
                 let _serial = self.lock(&lock).await;
-                chain::run(self, plan, operations, with, observer.as_ref(), cancel).await
+                chain::run(one, operations, shared).await
             })
             .buffer_unordered(OBJECTS);
         let mut failed = Ok(());
@@ -404,6 +398,14 @@ pub fn result_of(plan: &str, records: &[JournalRecord]) -> PlanResult {
         }
     }
     PlanResult { plan: plan.to_owned(), repeated: false, results }
+}
+
+/// Whether these are the records of that very plan, under whatever key.
+fn is_of(records: &[JournalRecord], plan: &Plan) -> bool {
+    records.iter().any(|record| match &record.entry {
+        Entry::Accepted { plan: earlier, .. } => earlier.asks_the_same(plan),
+        _ => false,
+    })
 }
 
 /// An id that a person can type.

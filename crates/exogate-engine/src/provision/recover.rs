@@ -2,13 +2,14 @@
 //! sending again; what was never begun is told to be so.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use exogate_microsoft::{ErrorKind, Service, WireError};
 use exogate_model::operation::{Entry, Image, Operation};
 use exogate_store::JournalRecord;
 
-use super::chain::{self, Begun};
 use super::provisioner::{Observer, PlanResult, ProvisionError, Provisioner};
+use super::settle::{self, Begun};
 
 /// Where an operation stood when the process ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,13 +73,15 @@ impl Provisioner {
         let inner = &self.inner;
         let mut settled = Vec::new();
         for plan in inner.journal.abandoned(inner.store.name()).await? {
-            inner.journal.adopt(inner.store.name(), &plan).await?;
+            if !inner.journal.adopt(inner.store.name(), &plan).await? {
+                continue;
+            }
             let records = inner.journal.plan(inner.store.name(), &plan).await?;
             let mut by_object: BTreeMap<String, Vec<Begun>> = BTreeMap::new();
             for (operation, stood) in standing(&records) {
                 match stood {
                     Stood::Finished => {}
-                    Stood::Planned => chain::forget(inner, &plan, &operation, observer).await?,
+                    Stood::Planned => settle::forget(inner, &plan, &operation, observer).await?,
                     Stood::Begun { target, before, said } => {
                         let mut object = operation.target.clone();
                         if object.id.is_empty() {
@@ -92,10 +95,11 @@ impl Provisioner {
                     }
                 }
             }
+            let left = self.left(&records);
             let plan_id = plan.as_str();
             let objects = by_object.into_iter().map(|(lock, begun)| async move {
                 let _serial = inner.lock(&lock).await;
-                chain::recover(inner, plan_id, begun, observer).await
+                settle::recover(inner, plan_id, begun, left, observer).await
             });
             for outcome in futures::future::join_all(objects).await {
                 outcome?;
@@ -103,5 +107,15 @@ impl Provisioner {
             settled.push(self.result(&plan).await?);
         }
         Ok(settled)
+    }
+
+    /// How long the effect of what was sent last may still be on its way.
+    fn left(&self, records: &[JournalRecord]) -> Duration {
+        let patience = self.inner.patience;
+        let age = records.iter().map(|record| record.at).max().map_or(Duration::ZERO, |last| {
+            Duration::try_from(self.inner.journal.now().duration_since(last)).unwrap_or_default()
+        });
+        // Even what is long past is looked for more than once: one reading may fail.
+        patience.deadline.saturating_sub(age).max(patience.first * 4)
     }
 }

@@ -313,13 +313,10 @@ async fn group(store: &SourceStore, text: String) -> Result<Lookup<GroupState>, 
 }
 
 async fn party(store: &SourceStore, text: String) -> Result<Lookup<Party>, StoreError> {
-    let missing = match store.account(&text).await? {
-        Found::One(record) => return Ok(Lookup::Found(Arc::new(user_party(&record)))),
-        Found::Many(records) => {
-            let candidates = records.into_iter().map(|record| record.user.upn).collect();
-            return Ok(Lookup::Ambiguous { candidates });
-        }
-        Found::Nothing { nearest } => nearest,
+    let missing = match account(store, text.clone()).await? {
+        Lookup::Found(account) => return Ok(Lookup::Found(Arc::new(account.party.clone()))),
+        Lookup::Ambiguous { candidates } => return Ok(Lookup::Ambiguous { candidates }),
+        Lookup::Missing { nearest } => nearest,
     };
     Ok(match group(store, text).await? {
         Lookup::Found(group) => Lookup::Found(Arc::new(group.party.clone())),

@@ -1,8 +1,8 @@
 //! What a success means for the stored state: the change in the store's own words.
 
-use exogate_model::account::Attributes;
+use exogate_model::account::{Attributes, EXCHANGE_PREFIX};
 use exogate_model::change::Author;
-use exogate_model::group::MemberKind;
+use exogate_model::group::{MemberKind, MembershipRole};
 use exogate_model::operation::{Action, Edit, Party, Target, TargetKind, ValueChange};
 use exogate_model::right::Right;
 use exogate_model::trustee::{Principal, Trustee};
@@ -14,8 +14,8 @@ use exogate_store::{
 use exogate_microsoft::exchange::Cmdlet;
 use exogate_model::catalogue::ExchangeObject;
 
-use super::chain::rights_of;
-use super::observe::Seen;
+use super::judge::rights_of;
+use super::observe::{Seen, directory_list, read};
 use super::provisioner::Inner;
 use crate::read::attributes::{AttributeReader, Misfits};
 use crate::read::groups::{self, GroupSlice};
@@ -27,7 +27,7 @@ pub(super) async fn store(
     target: &Target,
     action: &Action,
     made: Option<&str>,
-    seen: &Seen,
+    seen: Option<&Seen>,
     author: Author,
 ) -> Result<(), StoreError> {
     let mut changes = changes(&inner.store, target, action, made, seen).await?;
@@ -40,6 +40,8 @@ pub(super) async fn store(
             _ => {}
         }
     }
+    changes.extend(list_as_shown(inner, target, action, seen));
+    changes.extend(owners_as_shown(inner, target, action, made).await?);
     if changes.is_empty() { Ok(()) } else { inner.store.provisioned(changes, author).await }
 }
 
@@ -90,12 +92,79 @@ async fn user_as_shown(inner: &Inner, user: &mut UserRow) {
     }
 }
 
+/// The attribute behind a list of people, where the schema has it: as it was seen last.
+fn list_as_shown(
+    inner: &Inner,
+    target: &Target,
+    action: &Action,
+    seen: Option<&Seen>,
+) -> Option<Provisioned> {
+    let (of, by, property, schema) = match action {
+        Action::ChangeOwners { .. } => {
+            let schema = &inner.context.group_schema;
+            (AttributesOf::GroupExchange, "Get-DistributionGroup", "ManagedBy", schema)
+        }
+        Action::ChangeSendOnBehalf { .. } => {
+            let schema = &inner.context.account_schema;
+            (AttributesOf::Mailbox, "Get-Mailbox", "GrantSendOnBehalfTo", schema)
+        }
+        _ => return None,
+    };
+    let name = format!("{EXCHANGE_PREFIX}{property}");
+    let known = schema.attributes().iter().find(|known| known.name.eq_ignore_ascii_case(&name))?;
+    let record = seen?.shown(by, property)?;
+    let (mut values, mut cleared) = (Attributes::new(), Vec::new());
+    match read(record, property, known.kind, known.multi_valued) {
+        Some(value) => drop(values.insert(known.name.clone(), value)),
+        None => cleared.push(known.name.clone()),
+    }
+    Some(Provisioned::Attributes { of, id: target.id.clone(), values, cleared })
+}
+
+/// Changes of the owners of a group that Exchange masters. Whether the directory shows them at all,
+/// and when, is its own affair; the store holds what a reading of it would bring.
+async fn owners_as_shown(
+    inner: &Inner,
+    target: &Target,
+    action: &Action,
+    made: Option<&str>,
+) -> Result<Vec<Provisioned>, StoreError> {
+    let concerned = match action {
+        Action::CreateGroup { definition } => definition.kind.is_exchange(),
+        Action::ChangeOwners { .. } => true,
+        Action::SetAttributes { edits, .. } => edits.iter().any(|edit| edit.parameter == "ManagedBy"),
+        _ => false,
+    };
+    let id = made.unwrap_or(&target.id);
+    if !concerned || id.is_empty() {
+        return Ok(Vec::new());
+    }
+    let role = MembershipRole::Owner;
+    let Ok(shown) = directory_list(&inner.tenant, id, role).await else { return Ok(Vec::new()) };
+    let shown: Vec<(String, MemberKind)> = shown
+        .iter()
+        .filter_map(|owner| Some((owner.id()?.to_lowercase(), groups::member_kind(owner))))
+        .collect();
+    let known: Vec<String> = match inner.store.group(id).await? {
+        Found::One(record) => record.owners.into_iter().map(|owner| owner.id).collect(),
+        _ => Vec::new(),
+    };
+    let joined = shown.iter().filter(|(owner, _)| !known.contains(owner)).map(|(owner, kind)| {
+        Provisioned::Joined { group: id.to_owned(), role, member: owner.clone(), kind: *kind }
+    });
+    let left = known
+        .iter()
+        .filter(|owner| !shown.iter().any(|(id, _)| id == *owner))
+        .map(|owner| Provisioned::Left { group: id.to_owned(), role, member: owner.clone() });
+    Ok(joined.chain(left).collect())
+}
+
 async fn changes(
     store: &SourceStore,
     target: &Target,
     action: &Action,
     made: Option<&str>,
-    seen: &Seen,
+    seen: Option<&Seen>,
 ) -> Result<Vec<Provisioned>, StoreError> {
     let group = |role, who: &Party, joins: bool| match joins {
         true => {
@@ -115,10 +184,9 @@ async fn changes(
             let taken = remove.iter().map(|party| revoked(target, &Right::SendOnBehalf, party));
             given.chain(taken).collect()
         }
-        Action::SetAttributes { edits, .. } => attributes(store, target, edits).await?,
+        Action::SetAttributes { edits, .. } => attributes(store, target, edits, seen).await?,
         Action::AddMember { role, who } => vec![group(*role, who, true)],
         Action::RemoveMember { role, who } => vec![group(*role, who, false)],
-        // The directory does not list the owners of such groups, and so the store does not either.
         Action::ChangeOwners { .. } => Vec::new(),
         Action::DeleteGroup => vec![Provisioned::GroupGone { id: target.id.clone() }],
         Action::DeleteUser => vec![Provisioned::UserGone { id: target.id.clone() }],
@@ -180,14 +248,14 @@ async fn changes(
             let of = Target { id: id.to_owned(), ..target.clone() };
             changes.extend(definition.members.iter().map(|who| Provisioned::Joined {
                 group: of.id.clone(),
-                role: exogate_model::group::MembershipRole::Member,
+                role: MembershipRole::Member,
                 member: who.id.clone(),
                 kind: who.kind,
             }));
             if !kind.is_exchange() {
                 changes.extend(definition.owners.iter().map(|who| Provisioned::Joined {
                     group: of.id.clone(),
-                    role: exogate_model::group::MembershipRole::Owner,
+                    role: MembershipRole::Owner,
                     member: who.id.clone(),
                     kind: who.kind,
                 }));
@@ -205,7 +273,7 @@ fn facet(right: &Right) -> Facet {
     }
 }
 
-fn granted(target: &Target, right: &Right, party: &Party, seen: &Seen) -> Option<Provisioned> {
+fn granted(target: &Target, right: &Right, party: &Party, seen: Option<&Seen>) -> Option<Provisioned> {
     let id = party.id.clone();
     let principal = match party.kind {
         MemberKind::User => Principal::User { id },
@@ -213,8 +281,9 @@ fn granted(target: &Target, right: &Right, party: &Party, seen: &Seen) -> Option
         _ => return None,
     };
     // As the tenant shows it, where that was seen; the next reading corrects the rest.
-    let trustee =
-        seen.rendered(right, party).unwrap_or_else(|| Trustee { text: party.address.clone(), sid: None });
+    let trustee = seen
+        .and_then(|seen| seen.rendered(right, party))
+        .unwrap_or_else(|| Trustee { text: party.address.clone(), sid: None });
     Some(Provisioned::Granted {
         mailbox: target.id.clone(),
         facet: facet(right),
@@ -237,6 +306,7 @@ async fn attributes(
     store: &SourceStore,
     target: &Target,
     edits: &[Edit],
+    seen: Option<&Seen>,
 ) -> Result<Vec<Provisioned>, StoreError> {
     let mut changes: Vec<Provisioned> = Vec::new();
     let known = known(store, target).await?;
@@ -261,6 +331,12 @@ async fn attributes(
                 values.sort_unstable();
                 (!values.is_empty()).then_some(AttributeValue::Many(values))
             }
+        };
+        // The service may show a value in a form of its own; the next reading would bring that.
+        let shown = edit.read_by.as_deref().and_then(|by| seen?.shown(by, &edit.property));
+        let value = match shown {
+            Some(record) => read(record, &edit.property, edit.kind, edit.multi_valued),
+            None => value,
         };
         let (mut values, mut cleared) = (Attributes::new(), Vec::new());
         match value {

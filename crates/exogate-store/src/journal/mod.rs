@@ -180,18 +180,20 @@ impl Journal {
         self.read(move |connection| read::abandoned(connection, &source)).await
     }
 
-    /// Takes the unfinished operations of an abandoned plan over from the process that had them.
-    pub async fn adopt(&self, source: &str, plan: &str) -> Result<(), StoreError> {
+    /// The time by which entries are dated.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Takes the unfinished operations of an abandoned plan over from the process that had them;
+    /// false if somebody else came first.
+    pub async fn adopt(&self, source: &str, plan: &str) -> Result<bool, StoreError> {
         let (source, plan, path) = (source.to_owned(), plan.to_owned(), self.inner.path.clone());
         let owner = self.inner.owner.name().to_owned();
         tokio::task::spawn_blocking(move || {
             let adopt = || {
-                let connection = file::connect(&path)?;
-                connection.execute(
-                    "UPDATE unfinished SET owner = ?3 WHERE source = ?1 AND plan = ?2",
-                    (&source, &plan, &owner),
-                )?;
-                Ok(())
+                let mut connection = file::connect(&path)?;
+                read::adopt(&mut connection, &source, &plan, &owner)
             };
             adopt().map_err(|fault| StoreError::from_fault(&path, fault))
         })

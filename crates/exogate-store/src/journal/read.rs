@@ -1,7 +1,7 @@
-//! Reading the journal.
+//! Reading the journal, and taking over what its owner left.
 
 use exogate_model::operation::Entry;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::{JournalRecord, owner};
 use crate::codec;
@@ -72,4 +72,21 @@ pub(super) fn abandoned(connection: &Connection, source: &str) -> Result<Vec<Str
         found.into_iter().filter(|(_, name)| owner::is_gone(name)).map(|(plan, _)| plan).collect();
     plans.dedup();
     Ok(plans)
+}
+
+/// Takes a plan over from an owner that is gone; false if it has a living one, or no open end.
+pub(super) fn adopt(connection: &mut Connection, source: &str, plan: &str, new: &str) -> Result<bool, Fault> {
+    // Begun as a writer, so that of two who see it abandoned only one takes it.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let owners = transaction
+        .prepare("SELECT DISTINCT owner FROM unfinished WHERE source = ?1 AND plan = ?2")?
+        .query_map((source, plan), |row| row.get::<_, String>(0))?
+        .collect::<Result<Vec<_>, _>>()?;
+    if owners.is_empty() || !owners.iter().all(|name| owner::is_gone(name)) {
+        return Ok(false);
+    }
+    transaction
+        .execute("UPDATE unfinished SET owner = ?3 WHERE source = ?1 AND plan = ?2", (source, plan, new))?;
+    transaction.commit()?;
+    Ok(true)
 }

@@ -432,5 +432,16 @@ fn gone(connection: &Connection, context: &Context, id: &str) -> Result<(), Faul
         forget(connection, context, part, oid)?;
     }
     connection.execute("DELETE FROM memberships WHERE grp = ?1", [oid])?;
+    // It is gone from the groups that it was in as well.
+    let places = connection
+        .prepare_cached(
+            "SELECT i.id, m.role FROM memberships m JOIN ids i ON i.oid = m.grp
+             WHERE m.member = ?1 AND m.source = ?2",
+        )?
+        .query_map((oid, context.source), |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    for (group, role) in places {
+        left(connection, context, (&group, codec::role(role)?, id))?;
+    }
     Ok(())
 }

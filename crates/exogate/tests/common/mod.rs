@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "tests may fail")]
 
+pub mod changes;
 pub mod tenant;
 
 use std::ffi::OsStr;

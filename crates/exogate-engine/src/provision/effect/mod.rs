@@ -125,9 +125,24 @@ fn edit_is_so(edit: &Edit, values: &Attributes) -> bool {
         ValueChange::Clear => value.is_none(),
         ValueChange::AddRemove { add, remove } => {
             let there = |wanted: &String| many(value).iter().any(|value| same_text(value, wanted));
-            add.iter().all(there) && !remove.iter().any(there)
+            let gone = if names_recipients(edit) { remove.is_empty() || value.is_none() } else { true };
+            add.iter().all(there) && !remove.iter().any(there) && gone
         }
     }
+}
+
+/// Whether the attribute lists recipients: those are written by their addresses and shown by their
+/// names, so that nobody can tell from the list who is not on it.
+fn names_recipients(edit: &Edit) -> bool {
+    const LISTS: [&str; 6] = [
+        "AcceptMessagesOnlyFrom",
+        "RejectMessagesFrom",
+        "BypassModerationFrom",
+        "ModeratedBy",
+        "ManagedBy",
+        "GrantSendOnBehalfTo",
+    ];
+    LISTS.iter().any(|list| edit.property.starts_with(list))
 }
 
 fn many(value: Option<&AttributeValue>) -> Vec<String> {
