@@ -57,7 +57,7 @@ impl Source {
             }
             Ok(())
         };
-        self.settled.get_or_try_init(settle).await.map(|()| ())
+        self.settled.get_or_try_init(settle).await.copied()
     }
 }
 
