@@ -5,11 +5,14 @@ use std::sync::Arc;
 use exogate_engine::provision::{
     Observer, PlanError, PlanResult, ProvisionError, Rules, Secrets, Silent, Snapshot, Submission, compile,
 };
+use exogate_engine::{correlated, correlation};
 use exogate_model::operation::Operation;
 use exogate_model::plan::Plan;
 use exogate_store::StoreError;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use uuid::Uuid;
 
 use crate::gateway::Source;
 
@@ -128,7 +131,7 @@ impl Source {
         cancel: CancellationToken,
     ) -> Result<PlanResult, ChangeError> {
         let (provisioner, stop) = (self.provisioner.clone(), self.life.leaving.child_token());
-        let work = self.life.tasks.spawn(async move {
+        let work = async move {
             let mut applying =
                 std::pin::pin!(provisioner.apply_with(submission, secrets, observer, stop.clone()));
             tokio::select! {
@@ -136,7 +139,10 @@ impl Source {
                 () = cancel.cancelled() => stop.cancel(),
             }
             applying.await
-        });
+        };
+        // A task of its own still belongs to the request that it came with.
+        let work = correlated(correlation().unwrap_or_else(Uuid::new_v4), work).in_current_span();
+        let work = self.life.tasks.spawn(work);
         let result = work.await.map_err(|_| ChangeError::Broken)??;
         self.meters.plan(&self.name, &result);
         Ok(result)

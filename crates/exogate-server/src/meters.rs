@@ -36,7 +36,6 @@ const IN_FLIGHT: &str = "exogate_governor_in_flight";
 const WAITING: &str = "exogate_governor_waiting";
 const PAUSED: &str = "exogate_governor_paused_seconds";
 const LATENCY: &str = "exogate_governor_latency_seconds";
-const SKIPPED: &str = "exogate_schedule_skipped_total";
 const BUILD: &str = "exogate_build_info";
 
 /// The counters of one service. Clones share them.
@@ -97,11 +96,6 @@ impl Meters {
             let outcome = operation.outcome.as_ref().map_or("open", Outcome::name);
             self.count(OPERATIONS, &[("source", source.to_owned()), ("outcome", outcome.to_owned())], 1);
         }
-    }
-
-    /// A scheduled run was left out, because another one was under way.
-    pub fn skipped(&self, source: &str, kind: &'static str) {
-        self.count(SKIPPED, &[("source", source.to_owned()), ("kind", kind.to_owned())], 1);
     }
 
     /// Everything in Prometheus' text format.
@@ -176,7 +170,6 @@ impl Meters {
             (RUNS, "Runs that ended, by kind and outcome."),
             (OPERATIONS, "Operations carried out, by outcome."),
             (CALLS, "Calls to Microsoft, by service and result."),
-            (SKIPPED, "Scheduled runs left out because another was under way."),
         ];
         for (name, text) in counters {
             self.recorder.describe_counter(KeyName::from_const_str(name), None, text.into());

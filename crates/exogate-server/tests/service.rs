@@ -2,9 +2,13 @@
 
 mod support;
 
+use std::time::Duration;
+
+use exogate_server::Scope;
 use exogate_server::runs::{RunStart, RunStartError};
+use exogate_server::serve::schedule::{self, Schedule};
 use reqwest::StatusCode;
-use support::{Served, client_with};
+use support::{Served, Setup, client_with};
 
 #[tokio::test]
 async fn it_says_that_it_lives_and_what_it_does_not_know() {
@@ -42,5 +46,34 @@ async fn one_source_has_one_run_at_a_time_and_a_stopped_one_can_go_on() {
     assert_eq!(served.aggregate().await.name(), "completed");
     served.gateway.life.stopping.cancel();
     assert!(matches!(runs.start(source, RunStart::full("late")).await, Err(RunStartError::Stopping)));
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_source_that_missed_its_turn_is_read_at_once_and_one_that_did_not_waits() {
+    let served = Served::with(Setup { aggregate: false, ..Setup::default() }).await;
+    let (runs, name) = (&served.gateway.runs, served.source().name.clone());
+    // Its last turn was in the past, and it has never been read.
+    let yearly = || Schedule { full: Some("0 0 1 1 *".parse().unwrap()) };
+    schedule::keep(&served.gateway, [(name.clone(), yearly())].into());
+    let read = loop {
+        if let Some(run) = runs.active(&name).or_else(|| runs.last(&name)) {
+            break run;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(read.ended().await.name(), "completed");
+    assert_eq!(read.by(), "schedule");
+    let client = served.client(Scope::Read).await;
+    let count = async || {
+        let text = client.get(served.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        text.lines().find(|line| line.starts_with("exogate_runs_total")).map(str::to_owned)
+    };
+    let before = count().await;
+    // Now that it has been read since, a schedule that begins anew leaves it alone.
+    schedule::keep(&served.gateway, [(name.clone(), yearly())].into());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(runs.active(&name).is_none());
+    assert_eq!(count().await, before);
     served.stop().await;
 }

@@ -1,21 +1,23 @@
-//! Log lines on standard error: off unless asked for. Never a secret: libraries put none into events.
+//! Log lines on standard error: off unless asked for, but for a service, whose log is its face. Never a secret: libraries put none into events.
 
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::Global;
 
-/// Starts logging as `-v`, `-vv` and `--log-json` say.
-pub fn start(global: &Global, styled: bool) {
+/// Starts logging as `-v`, `-vv`, `-q` and `--log-json` say; a service also without being asked.
+pub fn start(global: &Global, styled: bool, service: bool) {
     let directives = match global.verbose {
-        0 => return,
+        0 if !service => return,
+        0 if global.quiet => "error",
+        0 => "warn,exogate=info,exogate_server=info",
         1 => {
-            "warn,exogate=info,exogate_engine=info,exogate_microsoft=info,exogate_store=info,exogate_sim=info"
+            "warn,exogate=info,exogate_server=info,exogate_engine=info,exogate_microsoft=info,exogate_store=info,exogate_sim=info"
         }
         2 => {
-            "info,exogate=debug,exogate_engine=debug,exogate_microsoft=debug,exogate_store=debug,exogate_sim=debug"
+            "info,exogate=debug,exogate_server=debug,exogate_engine=debug,exogate_microsoft=debug,exogate_store=debug,exogate_sim=debug"
         }
         _ => {
-            "debug,exogate=trace,exogate_engine=trace,exogate_microsoft=trace,exogate_store=trace,exogate_sim=trace"
+            "debug,exogate=trace,exogate_server=trace,exogate_engine=trace,exogate_microsoft=trace,exogate_store=trace,exogate_sim=trace"
         }
     };
     let builder = tracing_subscriber::fmt()

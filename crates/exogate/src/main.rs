@@ -48,7 +48,8 @@ fn main() -> ExitCode {
     };
     let console = Console::new(&cli.global, &environment);
     let coloured = console.stderr_styled();
-    logging::start(&cli.global, coloured);
+    let service = matches!(cli.command, cli::Command::Serve(_));
+    logging::start(&cli.global, coloured, service);
     match run(cli, environment, console) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) if failure.is_broken_pipe() => ExitCode::from(Exit::Done.code()),

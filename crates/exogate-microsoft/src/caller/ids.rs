@@ -1,10 +1,26 @@
 //! Ids and randomness, handed in so that a test can repeat itself.
 
+use std::future::Future;
 use std::sync::Mutex;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
+
+tokio::task_local! {
+    static CORRELATION: Uuid;
+}
+
+/// Does some work whose calls are told to belong together: the first half of each of their ids is
+/// that of `id`, so that Microsoft's logs can be searched by it. Does not reach into spawned tasks.
+pub async fn correlated<F: Future>(id: Uuid, work: F) -> F::Output {
+    CORRELATION.scope(id, work).await
+}
+
+/// What the calls of this task belong to, if anything.
+pub fn correlation() -> Option<Uuid> {
+    CORRELATION.try_with(|id| *id).ok()
+}
 
 /// Where request ids and jitter come from.
 pub trait Ids: Send + Sync {
@@ -14,13 +30,17 @@ pub trait Ids: Send + Sync {
     fn fraction(&self) -> f64;
 }
 
-/// Real randomness.
+/// Real randomness; within [`correlated`] work half of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomIds;
 
 impl Ids for RandomIds {
     fn id(&self) -> Uuid {
-        Uuid::new_v4()
+        let fresh = Uuid::new_v4();
+        correlation().map_or(fresh, |whole| {
+            let (first, second) = (whole.as_u64_pair().0, fresh.as_u64_pair().1);
+            Uuid::from_u64_pair(first, second)
+        })
     }
 
     fn fraction(&self) -> f64 {
@@ -51,5 +71,21 @@ impl Ids for SeededIds {
 
     fn fraction(&self) -> f64 {
         self.with(Rng::random)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ids_of_one_piece_of_work_begin_alike_and_differ() {
+        let whole = Uuid::new_v4();
+        let (one, other) = correlated(whole, async { (RandomIds.id(), RandomIds.id()) }).await;
+        assert_ne!(one, other);
+        assert_eq!(one.as_u64_pair().0, whole.as_u64_pair().0);
+        assert_eq!(one.get_variant(), uuid::Variant::RFC4122);
+        assert_ne!(RandomIds.id().as_u64_pair().0, whole.as_u64_pair().0);
+        assert_eq!(correlation(), None);
     }
 }

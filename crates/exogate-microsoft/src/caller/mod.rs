@@ -9,6 +9,6 @@ mod observe;
 mod run;
 
 pub use call::{CallSpec, Effect, Judge, Priority, Repeat, Verdict};
-pub use ids::{Ids, RandomIds, SeededIds};
+pub use ids::{Ids, RandomIds, SeededIds, correlated, correlation};
 pub use observe::{CallEvent, CallObserver, CallStep, Silent};
 pub use run::Caller;

@@ -18,6 +18,8 @@ use http::request::Parts;
 use thiserror::Error;
 
 use crate::caller::{Caller, CallerKind, Scope};
+use certificate::{CertificateJudge, CertificateRule, PeerCertificate};
+use openid::OpenIdJudge;
 use token::TokenJudge;
 
 /// The other end of a connection; an extension of each request.
@@ -39,32 +41,42 @@ pub enum Unrecognised {
 }
 
 /// Judges proofs. Clones share what they remember.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Authenticator {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
     tokens: Option<TokenJudge>,
+    open_id: Option<OpenIdJudge>,
+    certificates: CertificateJudge,
     local: Option<Scope>,
 }
 
 impl Authenticator {
     /// One that recognises nobody.
     pub fn nobody() -> Self {
-        Self { inner: Arc::new(Inner { tokens: None, local: None }) }
+        Self::default()
     }
 
     /// Recognises tokens of our own.
+    #[must_use]
     pub fn with_tokens(self, tokens: exogate_store::Tokens, clock: Arc<dyn Clock>) -> Self {
-        let inner = Inner { tokens: Some(TokenJudge::new(tokens, clock)), local: self.inner.local };
-        Self { inner: Arc::new(inner) }
+        Self { tokens: Some(TokenJudge::new(tokens, clock)), ..self }
+    }
+
+    /// Recognises tokens of an OpenID provider.
+    #[must_use]
+    pub fn with_open_id(self, judge: OpenIdJudge) -> Self {
+        Self { open_id: Some(judge), ..self }
+    }
+
+    /// Recognises client certificates by these rules.
+    #[must_use]
+    pub fn with_certificates(self, rules: Vec<CertificateRule>) -> Self {
+        Self { certificates: CertificateJudge::new(rules), ..self }
     }
 
     /// Takes programs on this machine that show no proof for callers of this scope.
+    #[must_use]
     pub fn with_local(self, scope: Scope) -> Self {
-        let inner = Inner { tokens: self.inner.tokens.clone(), local: Some(scope) };
-        Self { inner: Arc::new(inner) }
+        Self { local: Some(scope), ..self }
     }
 
     /// Who sent a request.
@@ -75,20 +87,24 @@ impl Authenticator {
                 let bearer = bearer(text).ok_or(Unrecognised::Invalid)?;
                 self.by_bearer(bearer).await
             }
-            None => self.by_place(request),
+            None => match request.extensions.get::<PeerCertificate>() {
+                Some(certificate) => self.certificates.judge(certificate).ok_or(Unrecognised::Invalid),
+                None => self.by_place(request),
+            },
         }
     }
 
     async fn by_bearer(&self, bearer: &str) -> Result<Caller, Unrecognised> {
-        if let (Some(judge), true) = (&self.inner.tokens, token::is_ours(bearer)) {
-            return judge.judge(bearer).await;
+        match (token::is_ours(bearer), &self.tokens, &self.open_id) {
+            (true, Some(judge), _) => judge.judge(bearer).await,
+            (false, _, Some(judge)) => judge.judge(bearer).await,
+            _ => Err(Unrecognised::Invalid),
         }
-        Err(Unrecognised::Invalid)
     }
 
     /// A caller without any proof: one on this machine, where that is enough.
     fn by_place(&self, request: &Parts) -> Result<Caller, Unrecognised> {
-        let scope = self.inner.local.ok_or(Unrecognised::Missing)?;
+        let scope = self.local.ok_or(Unrecognised::Missing)?;
         let peer = request.extensions.get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback());
         // A web page that a browser on this machine shows can reach loopback too, under a name of its
         // own; it must not act for whoever sits there.

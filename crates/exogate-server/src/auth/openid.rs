@@ -164,3 +164,159 @@ fn words(claim: &Value) -> Vec<&str> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use futures::future::BoxFuture;
+    use jiff::Timestamp;
+    use jsonwebtoken::jwk::{Jwk, JwkSet};
+    use jsonwebtoken::{EncodingKey, Header, encode};
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    struct Provider {
+        keys: Mutex<Option<JwkSet>>,
+        asked: AtomicUsize,
+    }
+
+    impl FetchKeys for Provider {
+        fn fetch(&self) -> BoxFuture<'_, Result<JwkSet, String>> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            let keys = self.keys.lock().unwrap().clone();
+            Box::pin(async move { keys.ok_or_else(|| "down".to_owned()) })
+        }
+    }
+
+    fn key(id: &str) -> (EncodingKey, Jwk) {
+        let pem = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        let key = EncodingKey::from_ec_pem(pem.as_bytes()).unwrap();
+        let mut jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap();
+        jwk.common.key_id = Some(id.to_owned());
+        (key, jwk)
+    }
+
+    fn judge(provider: &Arc<Provider>) -> OpenIdJudge {
+        let role = |role: &str, scope, sources: Option<&str>| RoleRule {
+            role: role.to_owned(),
+            scope,
+            sources: sources.map(|source| [source.to_owned()].into()),
+        };
+        let settings = OpenIdSettings {
+            issuer: "https://issuer.example/v2.0".to_owned(),
+            audiences: vec!["api://exogate".to_owned()],
+            roles: vec![
+                role("Read", Scope::Read, None),
+                role("Change.A", Scope::Provision, Some("a")),
+                role("Change.B", Scope::Provision, Some("b")),
+            ],
+        };
+        let clock = exogate_model::clock::FixedClock(Timestamp::from_second(NOW).unwrap());
+        OpenIdJudge::new(settings, Arc::clone(provider) as Arc<dyn FetchKeys>, Arc::new(clock))
+    }
+
+    fn claims() -> Value {
+        json!({
+            "iss": "https://issuer.example/v2.0", "aud": "api://exogate", "sub": "s-1", "azp": "midpoint",
+            "exp": NOW + 600, "nbf": NOW - 600, "roles": ["Read"],
+        })
+    }
+
+    fn signed(claims: &Value, key: &EncodingKey, id: &str) -> String {
+        let header = Header { kid: Some(id.to_owned()), ..Header::new(Algorithm::ES256) };
+        encode(&header, claims, key).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_sound_token_is_its_bearer_and_any_flaw_makes_it_nobodys() {
+        let (ours, jwk) = key("k1");
+        let provider = Arc::new(Provider {
+            keys: Mutex::new(Some(JwkSet { keys: vec![jwk] })),
+            asked: AtomicUsize::new(0),
+        });
+        let judge = judge(&provider);
+        let with = |name: &str, value: Value| {
+            let mut claims = claims();
+            claims[name] = value;
+            signed(&claims, &ours, "k1")
+        };
+        let caller = judge.judge(&signed(&claims(), &ours, "k1")).await.unwrap();
+        assert_eq!((caller.name.as_str(), caller.scope), ("midpoint", Scope::Read));
+        assert_eq!((caller.kind, &caller.sources), (CallerKind::OpenId, &None));
+
+        // The higher role says where it holds, whatever the lesser one may see.
+        let both = judge.judge(&with("roles", json!(["Read", "Change.A", "Change.B"]))).await.unwrap();
+        assert!(both.may(Scope::Provision, "a") && both.may(Scope::Read, "b") && !both.may(Scope::Read, "c"));
+        let words = judge.judge(&with("scp", json!("openid Change.A"))).await.unwrap();
+        assert_eq!(words.scope, Scope::Provision);
+
+        let (theirs, _) = key("k1");
+        let shared = encode(
+            &Header { kid: Some("k1".to_owned()), ..Header::new(Algorithm::HS256) },
+            &claims(),
+            &EncodingKey::from_secret(b"public"),
+        );
+        let mut unsigned = signed(&claims(), &ours, "k1");
+        unsigned.truncate(unsigned.rfind('.').unwrap() + 1);
+        let flawed = [
+            with("iss", json!("https://issuer.example/")),
+            with("aud", json!("api://other")),
+            with("aud", Value::Null),
+            with("exp", json!(NOW - 61)),
+            with("exp", Value::Null),
+            with("nbf", json!(NOW + 61)),
+            with("roles", json!(["Other"])),
+            with("roles", Value::Null),
+            signed(&claims(), &theirs, "k1"),
+            shared.unwrap(),
+            unsigned,
+            "a.b.c".to_owned(),
+            "é".to_owned(),
+        ];
+        for token in flawed {
+            assert_eq!(judge.judge(&token).await, Err(Unrecognised::Invalid), "{token}");
+        }
+        assert!(judge.judge(&with("exp", json!(NOW - 59))).await.is_ok(), "clocks may differ a little");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_keys_are_found_without_asking_too_often() {
+        let (old, old_jwk) = key("old");
+        let (new, new_jwk) = key("new");
+        let provider = Arc::new(Provider { keys: Mutex::new(None), asked: AtomicUsize::new(0) });
+        let asked = || provider.asked.load(Ordering::SeqCst);
+        let judge = judge(&provider);
+        let (by_old, by_new) = (signed(&claims(), &old, "old"), signed(&claims(), &new, "new"));
+        assert_eq!(judge.judge(&by_old).await, Err(Unrecognised::Unavailable));
+        *provider.keys.lock().unwrap() = Some(JwkSet { keys: vec![old_jwk.clone()] });
+        assert_eq!(judge.judge(&by_old).await, Err(Unrecognised::Unavailable));
+        assert_eq!(asked(), 1);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert!(judge.judge(&by_old).await.is_ok());
+        assert_eq!(asked(), 2);
+
+        *provider.keys.lock().unwrap() = Some(JwkSet { keys: vec![new_jwk] });
+        for _ in 0..9 {
+            assert_eq!(judge.judge(&by_new).await, Err(Unrecognised::Invalid));
+        }
+        assert_eq!(asked(), 2, "not again within a minute");
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(judge.judge(&by_new).await.is_ok());
+        assert_eq!(judge.judge(&by_old).await, Err(Unrecognised::Invalid));
+        assert_eq!(asked(), 3);
+
+        // A provider that is down does not lock out those whose keys are known, but not for ever.
+        *provider.keys.lock().unwrap() = None;
+        tokio::time::advance(Duration::from_secs(2 * 60 * 60)).await;
+        assert!(judge.judge(&by_new).await.is_ok());
+        assert_eq!(asked(), 4);
+        tokio::time::advance(Duration::from_secs(24 * 60 * 60)).await;
+        assert_eq!(judge.judge(&by_new).await, Err(Unrecognised::Unavailable));
+    }
+}

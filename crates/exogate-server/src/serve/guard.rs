@@ -5,43 +5,62 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
+use exogate_engine::correlated;
 use futures::FutureExt;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::Instant;
+use tracing::Instrument;
+use uuid::Uuid;
 
 use super::Front;
 use super::limits::Rate;
 use crate::auth::{Peer, Unrecognised};
 use crate::caller::Caller;
+use crate::meters::Meters;
 use crate::request_id::RequestId;
 
-type Refusal = fn(StatusCode, &str) -> Response;
+/// An error as the clients of a door know them.
+pub(super) type Refusal = fn(StatusCode, &str) -> Response;
 
 /// Failed proofs per second that one address may send.
 const FAILED_PROOFS: u32 = 10;
+
+/// What the guards of all doors share.
+#[derive(Clone)]
+pub(super) struct Watch {
+    front: Arc<Front>,
+    rate: Arc<Rate>,
+    failures: Arc<Rate>,
+    meters: Meters,
+}
 
 /// The guard of one door.
 #[derive(Clone)]
 pub(super) struct Guard {
     door: &'static str,
     refusal: Refusal,
-    front: Arc<Front>,
-    rate: Arc<Rate>,
-    failures: Arc<Rate>,
+    watch: Watch,
+}
+
+impl Watch {
+    pub(super) fn new(front: Front, meters: Meters) -> Self {
+        let rate = Arc::new(Rate::new(front.limits.requests_per_second));
+        Self { front: Arc::new(front), rate, failures: Arc::new(Rate::new(FAILED_PROOFS)), meters }
+    }
+
+    pub(super) fn guard(&self, door: &'static str, refusal: Refusal) -> Guard {
+        Guard { door, refusal, watch: self.clone() }
+    }
 }
 
 impl Guard {
-    pub(super) fn new(door: &'static str, refusal: Refusal, front: Arc<Front>) -> Self {
-        let rate = Arc::new(Rate::new(front.limits.requests_per_second));
-        Self { door, refusal, front, rate, failures: Arc::new(Rate::new(FAILED_PROOFS)) }
-    }
-
     fn refuse(&self, status: StatusCode, detail: &str) -> Response {
         (self.refusal)(status, detail)
     }
@@ -56,7 +75,7 @@ impl Guard {
     async fn recognise(&self, request: Request) -> Result<(Caller, Request), Response> {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
         let (parts, body) = request.into_parts();
-        let why = match self.front.authenticator.recognise(&parts).await {
+        let why = match self.watch.front.authenticator.recognise(&parts).await {
             Ok(caller) => return Ok((caller, Request::from_parts(parts, body))),
             Err(why) => why,
         };
@@ -64,10 +83,11 @@ impl Guard {
             let wait = Duration::from_secs(5);
             return Err(self.refuse_for_now(StatusCode::SERVICE_UNAVAILABLE, &why.to_string(), wait));
         }
-        if let Err(wait) = self.failures.take(peer.as_deref().unwrap_or_default()) {
+        if let Err(wait) = self.watch.failures.take(peer.as_deref().unwrap_or_default()) {
             let detail = "too many requests without a valid credential; wait before the next one";
             return Err(self.refuse_for_now(StatusCode::TOO_MANY_REQUESTS, detail, wait));
         }
+        self.watch.meters.refused(self.door, "credential");
         tracing::debug!(door = self.door, %why, "refused a caller");
         let mut response = self.refuse(StatusCode::UNAUTHORIZED, &why.to_string());
         let challenge = match why {
@@ -80,14 +100,19 @@ impl Guard {
 
     /// The whole body, if it is neither too large nor too slow.
     async fn take_body(&self, body: Body) -> Result<Bytes, Response> {
-        let limits = &self.front.limits;
+        let limits = &self.watch.front.limits;
+        let too_large = || {
+            let detail = format!("the body is larger than the {} bytes that are allowed", limits.body);
+            Err(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, &detail))
+        };
+        // What promises too much need not arrive first.
+        if body.size_hint().lower() > limits.body as u64 {
+            return too_large();
+        }
         let collected = Limited::new(body, limits.body).collect();
         match tokio::time::timeout(limits.body_time, collected).await {
             Ok(Ok(whole)) => Ok(whole.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                let detail = format!("the body is larger than the {} bytes that are allowed", limits.body);
-                Err(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, &detail))
-            }
+            Ok(Err(error)) if error.is::<LengthLimitError>() => too_large(),
             Ok(Err(_)) => Err(self.refuse(StatusCode::BAD_REQUEST, "the body broke off")),
             Err(_) => {
                 let detail = format!("the body did not arrive within {} seconds", limits.body_time.as_secs());
@@ -98,7 +123,8 @@ impl Guard {
 
     async fn admit(&self, request: Request, next: Next) -> Result<Response, Response> {
         let (caller, request) = self.recognise(request).await?;
-        if let Err(wait) = self.rate.take(&caller.key()) {
+        if let Err(wait) = self.watch.rate.take(&caller.key()) {
+            self.watch.meters.refused(self.door, "rate");
             let detail = "too many requests; wait before the next one";
             return Err(self.refuse_for_now(StatusCode::TOO_MANY_REQUESTS, detail, wait));
         }
@@ -109,7 +135,11 @@ impl Guard {
         let (method, path) = (parts.method.clone(), without_people(parts.uri.path()));
         parts.extensions.insert(caller.clone());
         let request = Request::from_parts(parts, Body::from(body));
-        let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        let began = Instant::now();
+        let answering = AssertUnwindSafe(next.run(request)).catch_unwind();
+        let correlation = id.as_ref().map_or_else(Uuid::new_v4, RequestId::correlation);
+        let answered = correlated(correlation, answering).await;
+        let response = match answered {
             Ok(response) => response,
             Err(_) => {
                 tracing::error!(door = self.door, %method, path, "a fault of exogate ended the request");
@@ -118,6 +148,7 @@ impl Guard {
                 self.refuse(StatusCode::INTERNAL_SERVER_ERROR, &detail)
             }
         };
+        self.watch.meters.request(self.door, &method, response.status().as_u16(), began.elapsed());
         if changes {
             let request = id.as_ref().map_or("", RequestId::as_str);
             tracing::info!(
@@ -138,7 +169,9 @@ impl Guard {
 
 /// Lets a request through to its door, or answers in its place.
 pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    guard.admit(request, next).await.unwrap_or_else(|refused| refused)
+    let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
+    let span = tracing::info_span!("request", id, door = guard.door);
+    guard.admit(request, next).instrument(span).await.unwrap_or_else(|refused| refused)
 }
 
 /// A path without what names a person: addresses are left out.

@@ -8,9 +8,10 @@ mod guard;
 mod health;
 pub mod limits;
 pub mod listen;
+mod metrics;
+mod patient;
+pub mod schedule;
 pub mod tls;
-
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
@@ -30,18 +31,30 @@ pub struct Front {
     pub authenticator: Authenticator,
     /// What they may send.
     pub limits: Limits,
+    /// Whether metrics need no credential.
+    pub metrics_open: bool,
 }
 
 /// Everything that the service answers.
 pub fn router(gateway: &Gateway, front: Front) -> Router {
-    let front = Arc::new(front);
+    let metrics_open = front.metrics_open;
+    let watch = guard::Watch::new(front, gateway.meters.clone());
     let mut router = health::router(gateway.clone());
+    let metrics = metrics::router(gateway.clone(), metrics_open);
+    router = router.merge(if metrics_open {
+        metrics
+    } else {
+        guarded(metrics, &watch, "metrics", doors::plain_refusal)
+    });
     for door in doors::all(gateway) {
-        let guard = guard::Guard::new(door.name, door.refusal, Arc::clone(&front));
-        let guarded = door.router.layer(middleware::from_fn_with_state(guard, guard::pass));
-        router = router.nest(door.mount, guarded);
+        router = router.nest(door.mount, guarded(door.router, &watch, door.name, door.refusal));
     }
     router.fallback(nothing_here).layer(middleware::from_fn(identify))
+}
+
+fn guarded(router: Router, watch: &guard::Watch, door: &'static str, refusal: guard::Refusal) -> Router {
+    let guard = watch.guard(door, refusal);
+    router.layer(middleware::from_fn_with_state(guard, guard::pass))
 }
 
 async fn nothing_here() -> Response {

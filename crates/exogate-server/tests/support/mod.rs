@@ -24,9 +24,12 @@ use exogate_model::clock::Clock;
 use exogate_model::policy::ProvisioningPolicy;
 use exogate_model::schema::{AttributeRequest, Schema};
 use exogate_model::source::SourceOptions;
+use exogate_server::auth::certificate::CertificateRule;
 use exogate_server::auth::{Authenticator, token};
 use exogate_server::runs::{RunEnd, RunStart};
-use exogate_server::serve::{self, Front, Limits, listen};
+use exogate_server::serve::listen::{self, Entrance};
+use exogate_server::serve::tls::Tls;
+use exogate_server::serve::{self, Front, Limits};
 use exogate_server::{Gateway, Life, Meters, RunManager, Scope, Source};
 use exogate_sim::{AppSpec, RegisteredApp, RunningSim, Scenario, SimOptions, TenantSource};
 use exogate_store::{Journal, Store, Tokens};
@@ -71,6 +74,8 @@ pub struct Setup {
     /// Whether the sources are read before the first request.
     pub aggregate: bool,
     pub local: Option<Scope>,
+    pub tls: Option<Tls>,
+    pub certificates: Vec<CertificateRule>,
 }
 
 impl Default for Setup {
@@ -92,6 +97,8 @@ impl Default for Setup {
             limits: Limits::default(),
             aggregate: true,
             local: None,
+            tls: None,
+            certificates: Vec::new(),
         }
     }
 }
@@ -133,17 +140,20 @@ impl Served {
             }
         }
         let tokens = Tokens::open(folder.path().join("store.tokens"), clock()).unwrap();
-        let mut authenticator = Authenticator::nobody().with_tokens(tokens.clone(), clock());
+        let mut authenticator = Authenticator::nobody()
+            .with_tokens(tokens.clone(), clock())
+            .with_certificates(setup.certificates);
         if let Some(scope) = setup.local {
             authenticator = authenticator.with_local(scope);
         }
-        let front = Front { authenticator, limits: setup.limits };
+        let front = Front { authenticator, limits: setup.limits, metrics_open: false };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let router = serve::router(&gateway, front);
         let life = gateway.life.clone();
-        let serving =
-            tokio::spawn(listen::serve(listener, router, setup.limits, life, Duration::from_secs(10)));
+        let patience = Duration::from_secs(10);
+        let entrance = Entrance { listener, tls: setup.tls, limits: setup.limits, patience };
+        let serving = tokio::spawn(listen::serve(entrance, router, life));
         Self { sim, gateway, tokens, addr, app, serving, folder }
     }
 

@@ -8,14 +8,18 @@ use std::time::Duration;
 use exogate_engine::provision::{Patience, Provisioner};
 use exogate_engine::view::View;
 use exogate_server::auth::Authenticator;
-use exogate_server::serve::{self, Front, listen};
+use exogate_server::auth::keys::HttpKeys;
+use exogate_server::auth::openid::OpenIdJudge;
+use exogate_server::serve::listen::{self, Entrance};
+use exogate_server::serve::tls::Tls;
+use exogate_server::serve::{self, Front, schedule};
 use exogate_server::{Gateway, Life, Meters, RunManager, Source};
-use exogate_store::Store;
+use exogate_store::{Store, Tokens};
 use tokio::net::TcpListener;
 
 use super::{App, change, token};
 use crate::config::Config;
-use crate::config::server::Server;
+use crate::config::server::{OpenId, Server, must_not_listen};
 use crate::connect;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -39,45 +43,85 @@ pub struct Args {
 
 /// After the service stopped, answers still under way have this long to leave.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// Between two attempts to settle what an interrupted process left.
+const SETTLE_AGAIN: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(args: &Args, app: &App) -> Outcome {
     let config = app.config()?;
     let mut server = config.server.clone();
     server.listen = args.listen.unwrap_or(server.listen);
-    if !server.listen.ip().is_loopback() {
-        return Err(Failure::usage(format!(
-            "{} is reached from other machines, which needs TLS",
-            server.listen
-        ))
-        .hint("listen on loopback: exogate serve --listen 127.0.0.1:8080"));
+    if let Some(why) = must_not_listen(server.listen, &server) {
+        return Err(Failure::usage(format!("{} {why}", server.listen))
+            .hint("or listen on loopback: exogate serve --listen 127.0.0.1:8080"));
     }
+    let tls = server.tls.clone().map(Tls::open).transpose();
+    let tls = tls.map_err(|error| Failure::new(Exit::Usage, error).context("server.tls"))?;
     app.block_on(async {
         let life = Life::default();
         let store = connect::store(&config, &app.environment)?;
         let gateway = gateway(&config, &store, &life, app).await?;
         let tokens = token::open(&config, app)?;
         let no_token = tokens.list().await.map_err(connect::from_store)?.iter().all(|t| t.revoked.is_some());
-        let mut authenticator =
-            Authenticator::nobody().with_tokens(tokens, Arc::clone(&app.environment.clock));
-        if let Some(scope) = server.local {
-            authenticator = authenticator.with_local(scope);
-        }
+        let nobody =
+            no_token && server.local.is_none() && server.open_id.is_none() && server.certificates.is_empty();
+        let front = Front {
+            authenticator: authenticator(&server, tokens, app)?,
+            limits: server.limits,
+            metrics_open: server.metrics_open,
+        };
         let listener = TcpListener::bind(server.listen).await.map_err(|error| {
             Failure::new(Exit::Failed, error).context(format!("cannot listen on {}", server.listen))
         })?;
-        let address = listener.local_addr()?;
-        let router = serve::router(&gateway, Front { authenticator, limits: server.limits });
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let origin = format!("{scheme}://{}", listener.local_addr()?);
+        let router = serve::router(&gateway, front);
         let patience = server.stop_within.saturating_add(LAST_ANSWERS);
-        let serving = tokio::spawn(listen::serve(listener, router, server.limits, life.clone(), patience));
+        let entrance = Entrance { listener, tls, limits: server.limits, patience };
+        let serving = tokio::spawn(listen::serve(entrance, router, life.clone()));
+        for source in gateway.sources.values() {
+            tokio::spawn(settle(Arc::clone(source)));
+        }
+        let schedules = config.sources.iter().map(|one| (one.name.clone(), one.schedule.clone())).collect();
+        schedule::keep(&gateway, schedules);
         let stop = app.interrupts.gracefully("stopping (Ctrl-C again stops at once)");
-        tell(address, &gateway, no_token && server.local.is_none(), app)?;
+        tell(&origin, &gateway, nobody, app)?;
         stop.cancelled().await;
         leave(&life, &server).await;
         let _ = serving.await;
         store.flush().await.map_err(connect::from_store)?;
         Ok(Exit::Done)
     })
+}
+
+fn authenticator(server: &Server, tokens: Tokens, app: &App) -> Result<Authenticator, Failure> {
+    let clock = || Arc::clone(&app.environment.clock);
+    let mut authenticator =
+        Authenticator::nobody().with_tokens(tokens, clock()).with_certificates(server.certificates.clone());
+    if let Some(scope) = server.local {
+        authenticator = authenticator.with_local(scope);
+    }
+    if let Some(OpenId { settings, keys, ca_file }) = &server.open_id {
+        let wrong = |error: anyhow::Error| Failure::new(Exit::Usage, error).context("server.openid");
+        let authorities = ca_file.as_deref().map(std::fs::read).transpose();
+        let authorities = authorities.map_err(|error| wrong(error.into()))?;
+        let keys = HttpKeys::new(&settings.issuer, keys.as_deref(), authorities.as_deref());
+        let keys = Arc::new(keys.map_err(|error| wrong(error.into()))?);
+        authenticator = authenticator.with_open_id(OpenIdJudge::new(settings.clone(), keys, clock()));
+    }
+    Ok(authenticator)
+}
+
+/// Settles what an interrupted process left, as soon as the tenant can be read. A change that comes before waits for
+/// the same.
+async fn settle(source: Arc<Source>) {
+    while let Err(error) = source.settle().await {
+        tracing::warn!(source = source.name, %error, "what an earlier process left cannot be settled yet");
+        tokio::select! {
+            () = tokio::time::sleep(SETTLE_AGAIN) => {}
+            () = source.life.stopping.cancelled() => return,
+        }
+    }
 }
 
 /// Stops in good order: nothing new, runs to their checkpoints, changes to their end or, late, to that of the
@@ -129,19 +173,19 @@ async fn gateway(config: &Config, store: &Store, life: &Life, app: &App) -> Resu
     Ok(Gateway { sources: Arc::new(sources), clock, runs, life: life.clone(), meters })
 }
 
-fn tell(address: SocketAddr, gateway: &Gateway, no_token: bool, app: &App) -> Result<(), Failure> {
+fn tell(origin: &str, gateway: &Gateway, nobody: bool, app: &App) -> Result<(), Failure> {
     let names: Vec<&str> = gateway.sources.keys().map(String::as_str).collect();
     if app.global.json {
         let mut stdout = app.console.stdout();
-        let value = serde_json::json!({ "listening": format!("http://{address}"), "sources": names });
+        let value = serde_json::json!({ "listening": origin, "sources": names });
         crate::output::json_line(&value, &mut stdout)?;
         return Ok(std::io::Write::flush(&mut stdout)?);
     }
-    let mut text = format!("exogate serves {} at http://{address}\n", names.join(", "));
+    let mut text = format!("exogate serves {} at {origin}\n", names.join(", "));
     for mount in serve::MOUNTS {
-        text.push_str(&format!("  http://{address}{mount}\n"));
+        text.push_str(&format!("  {origin}{mount}\n"));
     }
-    if no_token {
+    if nobody {
         text.push_str(
             "\nNobody can come in yet. Make a token, from another terminal:\n  exogate token create --name me --scope admin\n",
         );

@@ -128,8 +128,9 @@ pub fn parse(path: PathBuf, text: &str) -> Reading {
     let mut store = root.section("store");
     let store_path = store.file("path", &folder).map_or_else(|| folder.join("exogate.db"), |file| file.value);
     store.finish();
-    let server = server::Server::read(root.section("server"));
     let named = root.section("sources").named_sections();
+    let names: Vec<String> = named.iter().map(|(name, _)| name.clone()).collect();
+    let server = server::Server::read(root.section("server"), &folder, &names);
     if named.is_empty() {
         root.error(None, "sources", "there is no source; add a table [sources.NAME]");
     }

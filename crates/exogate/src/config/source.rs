@@ -9,6 +9,7 @@ use exogate_model::policy::ProvisioningPolicy;
 use exogate_model::schema::{AttributeRequest, DeclaredAttribute, Schema, SchemaError};
 use exogate_model::source::{AccountDeletion, MailboxSelection, SourceOptions};
 use exogate_model::value::AttributeType;
+use exogate_server::serve::schedule::{Schedule, UnreadableTiming};
 use toml::de::DeValue;
 use url::Url;
 
@@ -47,6 +48,8 @@ pub struct Source {
     pub delta: DeltaOptions,
     /// How hard to push.
     pub limits: Limits,
+    /// When `exogate serve` reads it.
+    pub schedule: Schedule,
 }
 
 /// Reads one source; `None` if anything in it is wrong, which has then been noted.
@@ -84,6 +87,7 @@ pub fn read(name: String, mut section: Section<'_>, folder: &Path) -> Option<Sou
     };
     let delta = delta::read(section.section("delta"));
     let limits = Limits::read(section.section("limits"));
+    let schedule = schedule(section.section("schedule"));
     section.finish();
     Some(Source {
         name,
@@ -99,6 +103,7 @@ pub fn read(name: String, mut section: Section<'_>, folder: &Path) -> Option<Sou
         policy: policy?,
         delta,
         limits,
+        schedule,
     })
     .filter(|_| named)
 }
@@ -126,6 +131,17 @@ fn tenant(section: &mut Section<'_>) -> Option<String> {
     };
     section.error(tenant.line, "tenant", why);
     None
+}
+
+fn schedule(mut section: Section<'_>) -> Schedule {
+    let full = section.text("full").and_then(|text| {
+        text.value
+            .parse()
+            .map_err(|error: UnreadableTiming| section.error(text.line, "full", error.to_string()))
+            .ok()
+    });
+    section.finish();
+    Schedule { full }
 }
 
 fn endpoints(section: &mut Section<'_>, cloud: Option<Cloud>) -> Option<Endpoints> {
