@@ -37,9 +37,13 @@ impl<'a> Section<'a> {
         Self { path: String::new(), line: 1, table: Some(table), known: Vec::new(), problems }
     }
 
-    /// The key of `name` in this table, in dotted form.
+    /// The key of `name` in this table, in dotted form; without a name that of the table itself.
     pub fn key(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        match (self.path.is_empty(), name.is_empty()) {
+            (true, _) => name.to_owned(),
+            (false, true) => self.path.clone(),
+            (false, false) => format!("{}.{name}", self.path),
+        }
     }
 
     /// The line on which the table begins.

@@ -40,42 +40,6 @@ pub fn render(known: &Known) -> String {
 # Where the state is kept: one SQLite file for all sources.
 path = "exogate.db"
 
-# What `exogate serve` does; every line has its default.
-# [server]
-# Where it listens. Beyond loopback only with [server.tls].
-# listen = "127.0.0.1:8080"
-# What programs on this machine may do without a credential: "read", "provision" or "admin"; by default nothing.
-# local_callers = "read"
-# Whether /metrics needs no credential.
-# metrics_open = false
-# How long a stop may take.
-# stop_within_seconds = 30
-# Callers by client certificate, known by subject or fingerprint (SHA-256); sources: all if left out.
-# client_certificates = [
-#     {{ subject = "CN=midpoint, O=Contoso", name = "midpoint", scope = "provision", sources = ["{source}"] }},
-# ]
-# [server.tls]
-# certificate = "server.pem"
-# key = "server.key"
-# The authorities whose client certificates are believed.
-# client_ca = "clients.pem"
-# Callers by tokens of an OpenID provider; what each of its roles may do here.
-# [server.openid]
-# issuer = "https://login.microsoftonline.com/TENANT/v2.0"
-# audience = "api://exogate"
-# roles = [{{ role = "Exogate.Read", scope = "read" }}, {{ role = "Exogate.Change", scope = "provision" }}]
-# Where its keys are, if not where its discovery document says; and a further authority to trust.
-# keys = "https://issuer.contoso.com/keys"
-# ca_file = "ca.pem"
-# [server.limits]
-# body_megabytes = 8
-# connections = 1024
-# For each caller; 0: as many as they like.
-# requests_per_second = 0
-# head_timeout_seconds = 30
-# body_timeout_seconds = 60
-# stall_timeout_seconds = 60
-
 # One table per tenant: [sources.NAME]. With a single source, --source is not needed.
 [sources.{source}]
 # Directory (tenant) id, or the tenant's primary domain such as "contoso.onmicrosoft.com".
@@ -194,6 +158,40 @@ delete_users = false
 # graph_resource = "https://graph.microsoft.com"
 # exchange_resource = "https://outlook.office365.com"
 # activity_resource = "https://manage.office.com"
+
+# What `exogate serve` does; every line has its default.
+# [server]
+# Where it listens. Beyond loopback only with [server.tls].
+# listen = "127.0.0.1:8080"
+# What programs on this machine may do without a credential: "read", "provision" or "admin"; by default nothing.
+# local_callers = "read"
+# Whether /metrics needs no credential.
+# metrics_open = false
+# How long a stop may take.
+# stop_within_seconds = 30
+# Callers by client certificate, known by subject or fingerprint (SHA-256); sources: all if left out.
+# client_certificates = [{{ subject = "CN=midpoint, O=Contoso", name = "midpoint", scope = "provision", sources = ["{source}"] }}]
+# [server.tls]
+# certificate = "server.pem"
+# key = "server.key"
+# The authorities whose client certificates are believed.
+# client_ca = "clients.pem"
+# Callers by tokens of an OpenID provider; what each of its roles may do here.
+# [server.openid]
+# issuer = "https://login.microsoftonline.com/TENANT/v2.0"
+# audience = "api://exogate"
+# roles = [{{ role = "Exogate.Read", scope = "read" }}, {{ role = "Exogate.Change", scope = "provision" }}]
+# Where its keys are, if not where its discovery document says; and a further authority to trust.
+# keys = "https://issuer.contoso.com/keys"
+# ca_file = "ca.pem"
+# [server.limits]
+# body_megabytes = 8
+# connections = 1024
+# For each caller; 0: as many as they like.
+# requests_per_second = 0
+# head_timeout_seconds = 30
+# body_timeout_seconds = 60
+# stall_timeout_seconds = 60
 "#
     )
 }
