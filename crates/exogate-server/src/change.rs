@@ -5,14 +5,11 @@ use std::sync::Arc;
 use exogate_engine::provision::{
     Observer, PlanError, PlanResult, ProvisionError, Rules, Secrets, Silent, Snapshot, Submission, compile,
 };
-use exogate_engine::{correlated, correlation};
 use exogate_model::operation::Operation;
 use exogate_model::plan::Plan;
 use exogate_store::StoreError;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
-use uuid::Uuid;
 
 use crate::gateway::Source;
 
@@ -140,8 +137,6 @@ impl Source {
             }
             applying.await
         };
-        // A task of its own still belongs to the request that it came with.
-        let work = correlated(correlation().unwrap_or_else(Uuid::new_v4), work).in_current_span();
         let work = self.life.tasks.spawn(work);
         let result = work.await.map_err(|_| ChangeError::Broken)??;
         self.meters.plan(&self.name, &result);

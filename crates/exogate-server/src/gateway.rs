@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use exogate_engine::delta::DeltaOptions;
 use exogate_engine::provision::{PlanResult, ProvisionError, Provisioner, Silent};
 use exogate_engine::view::View;
 use exogate_engine::{SourceContext, Tenant};
@@ -29,6 +30,8 @@ pub struct Source {
     pub context: Arc<SourceContext>,
     /// The attributes that may be set.
     pub policy: Arc<ProvisioningPolicy>,
+    /// How differences are looked for.
+    pub delta: DeltaOptions,
     /// The tenant; the engine alone calls it.
     pub tenant: Tenant,
     /// Carries changes out.

@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use exogate_engine::{correlated, correlation};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// Shared by everything that lives in one service.
 #[derive(Debug, Clone, Default)]
@@ -39,13 +41,18 @@ impl Drop for Alive {
 }
 
 impl Tasks {
-    /// Runs a future to its end, whether or not anybody still waits for it.
+    /// Runs a future to its end, whether or not anybody still waits for it. It still belongs to the
+    /// request that it came with.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.alive.send_modify(|alive| *alive += 1);
         let alive = Alive(Arc::clone(&self.alive));
+        let (work, belongs_to) = (work.in_current_span(), correlation());
         tokio::spawn(async move {
             let _alive = alive;
-            work.await
+            match belongs_to {
+                Some(request) => correlated(request, work).await,
+                None => work.await,
+            }
         })
     }
 
@@ -69,12 +76,14 @@ mod tests {
     async fn a_task_goes_on_without_its_handle_and_is_waited_for() {
         let tasks = Tasks::default();
         let (done, mut heard) = tokio::sync::mpsc::channel(1);
-        drop(tasks.spawn(async move {
+        let request = uuid::Uuid::new_v4();
+        let work = async move {
             tokio::task::yield_now().await;
-            done.send(()).await.unwrap();
-        }));
+            done.send(correlation()).await.unwrap();
+        };
+        correlated(request, async { drop(tasks.spawn(work)) }).await;
         assert_eq!(tasks.count(), 1);
         tasks.idle().await;
-        assert!(heard.try_recv().is_ok());
+        assert_eq!(heard.try_recv().unwrap(), Some(request), "it still belongs to its request");
     }
 }

@@ -36,6 +36,7 @@ const IN_FLIGHT: &str = "exogate_governor_in_flight";
 const WAITING: &str = "exogate_governor_waiting";
 const PAUSED: &str = "exogate_governor_paused_seconds";
 const LATENCY: &str = "exogate_governor_latency_seconds";
+const SKIPPED: &str = "exogate_schedule_skipped_total";
 const BUILD: &str = "exogate_build_info";
 
 /// The counters of one service. Clones share them.
@@ -96,6 +97,11 @@ impl Meters {
             let outcome = operation.outcome.as_ref().map_or("open", Outcome::name);
             self.count(OPERATIONS, &[("source", source.to_owned()), ("outcome", outcome.to_owned())], 1);
         }
+    }
+
+    /// A scheduled run was left out, because another one was under way.
+    pub fn skipped(&self, source: &str, kind: &'static str) {
+        self.count(SKIPPED, &[("source", source.to_owned()), ("kind", kind.to_owned())], 1);
     }
 
     /// Everything in Prometheus' text format.
@@ -169,6 +175,7 @@ impl Meters {
             (HTTP_REFUSED, "Requests that did not come to their door, by reason."),
             (RUNS, "Runs that ended, by kind and outcome."),
             (OPERATIONS, "Operations carried out, by outcome."),
+            (SKIPPED, "Scheduled runs left out because another was under way."),
             (CALLS, "Calls to Microsoft, by service and result."),
         ];
         for (name, text) in counters {

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use exogate_server::Scope;
-use exogate_server::runs::{RunStart, RunStartError};
+use exogate_server::runs::{RunKind, RunStart, RunStartError};
 use exogate_server::serve::schedule::{self, Schedule};
 use reqwest::StatusCode;
 use support::{Served, Setup, client_with};
@@ -54,7 +54,7 @@ async fn a_source_that_missed_its_turn_is_read_at_once_and_one_that_did_not_wait
     let served = Served::with(Setup { aggregate: false, ..Setup::default() }).await;
     let (runs, name) = (&served.gateway.runs, served.source().name.clone());
     // Its last turn was in the past, and it has never been read.
-    let yearly = || Schedule { full: Some("0 0 1 1 *".parse().unwrap()) };
+    let yearly = || Schedule { full: Some("0 0 1 1 *".parse().unwrap()), delta: None };
     schedule::keep(&served.gateway, [(name.clone(), yearly())].into());
     let read = loop {
         if let Some(run) = runs.active(&name).or_else(|| runs.last(&name)) {
@@ -75,5 +75,21 @@ async fn a_source_that_missed_its_turn_is_read_at_once_and_one_that_did_not_wait
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(runs.active(&name).is_none());
     assert_eq!(count().await, before);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_different_is_read_by_the_clock() {
+    let served = Served::start().await;
+    let (runs, name) = (&served.gateway.runs, served.source().name.clone());
+    let every_second = Schedule { full: None, delta: Some("* * * * * *".parse().unwrap()) };
+    schedule::keep(&served.gateway, [(name.clone(), every_second)].into());
+    let run = loop {
+        match runs.last(&name) {
+            Some(run) if run.kind() == RunKind::Delta => break run,
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    assert_eq!(run.ended().await.name(), "completed");
     served.stop().await;
 }

@@ -110,7 +110,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn begin(&self, run: Uuid) {
+    pub(crate) fn begin(&self, run: Uuid) {
         self.run.send_replace(Some(run));
     }
 

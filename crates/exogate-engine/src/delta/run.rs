@@ -56,6 +56,7 @@ pub async fn run(delta: Delta) -> Result<RunSummary, AggregateError> {
             fresh_for: Duration::ZERO,
         })
         .await?;
+    progress.begin(run.id());
     let notes = Notes::default();
     let round = Round { aggregation: &aggregation, run: &run, notes: &notes, options: &options, now };
     progress.enter(Stage::Reading);

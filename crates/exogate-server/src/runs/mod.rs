@@ -10,8 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use exogate_engine::aggregate::{self, AggregateError, Aggregation, FRESH_FOR, Progress, Scope};
+use exogate_engine::delta::{self, Delta};
+use exogate_model::clock::Clock;
 use exogate_store::{Holder, StoreError};
 use thiserror::Error;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 pub use self::active::{ActiveRun, RunEnd, RunProgress, StreamProgress};
@@ -24,6 +27,8 @@ use crate::life::Life;
 pub enum RunKind {
     /// Everything.
     Full,
+    /// What is different since the last run.
+    Delta,
 }
 
 impl RunKind {
@@ -31,6 +36,7 @@ impl RunKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
+            Self::Delta => "delta",
         }
     }
 }
@@ -54,6 +60,11 @@ impl RunStart {
     /// A full run of everything.
     pub fn full(by: impl Into<String>) -> Self {
         Self { scope: Scope::All, kind: RunKind::Full, by: by.into(), fresh: false, allow_deletions: false }
+    }
+
+    /// A run that reads what is different, of everything.
+    pub fn delta(by: impl Into<String>) -> Self {
+        Self { kind: RunKind::Delta, ..Self::full(by) }
     }
 }
 
@@ -99,6 +110,7 @@ struct Inner {
     host: String,
     process: u32,
     life: Life,
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
@@ -110,9 +122,9 @@ struct State {
 
 impl RunManager {
     /// A manager without any run. Host and process tell others who holds a source.
-    pub fn new(host: impl Into<String>, process: u32, life: Life) -> Self {
+    pub fn new(host: impl Into<String>, process: u32, life: Life, clock: Arc<dyn Clock>) -> Self {
         let state = Mutex::new(State::default());
-        Self { inner: Arc::new(Inner { host: host.into(), process, life, state }) }
+        Self { inner: Arc::new(Inner { host: host.into(), process, life, clock, state }) }
     }
 
     /// Begins a run. When this returns it has its id.
@@ -135,6 +147,16 @@ impl RunManager {
         };
         let (manager, begun, meters) = (self.clone(), run.clone(), source.meters.clone());
         let began = tokio::time::Instant::now();
+        // A task of its own, so that even a fault in the engine gives the source free again.
+        let work = match request.kind {
+            RunKind::Full => tokio::spawn(aggregate::run(aggregation)),
+            RunKind::Delta => {
+                let (options, clock) = (source.delta.clone(), Arc::clone(&self.inner.clock));
+                let (delta, here) = (Delta { aggregation, options, clock }, Handle::current());
+                // Its future is not known to be fit for moving between threads: one thread drives it.
+                tokio::task::spawn_blocking(move || here.block_on(delta::run(delta)))
+            }
+        };
         self.inner.life.tasks.spawn(async move {
             tracing::info!(
                 source = begun.source(),
@@ -142,8 +164,7 @@ impl RunManager {
                 by = begun.by(),
                 "run begins"
             );
-            // A task of its own, so that even a fault in the engine gives the source free again.
-            let ended = match tokio::spawn(aggregate::run(aggregation)).await {
+            let ended = match work.await {
                 Ok(Ok(summary)) => RunEnd::Ended(Arc::new(summary)),
                 Ok(Err(error)) => RunEnd::Failed(Arc::new(error)),
                 Err(_) => RunEnd::Broken,

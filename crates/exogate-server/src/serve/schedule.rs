@@ -15,10 +15,12 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::gateway::{Gateway, Source};
-use crate::runs::{RunEnd, RunStart, RunStartError};
+use crate::runs::{RunEnd, RunKind, RunStart, RunStartError};
 
 /// The longest sleep: a clock that was set is noticed after this.
 const LOOK: Duration = Duration::from_secs(20);
+/// The shortest sleep.
+const SOON: Duration = Duration::from_millis(50);
 /// Between two attempts to begin while another run is under way.
 const BUSY: Duration = Duration::from_secs(5);
 /// Before a run that ended before its end is tried again.
@@ -77,48 +79,87 @@ fn to_chrono(at: Timestamp) -> Option<DateTime<Utc>> {
 pub struct Schedule {
     /// When everything is read.
     pub full: Option<Timing>,
+    /// When what is different is read.
+    pub delta: Option<Timing>,
 }
 
 /// Keeps the schedules until the service stops.
 pub fn keep(gateway: &Gateway, schedules: BTreeMap<String, Schedule>) {
     for (name, schedule) in schedules {
-        if let (Some(source), Some(full)) = (gateway.sources.get(&name), schedule.full) {
-            tokio::spawn(keep_one(gateway.clone(), Arc::clone(source), full));
+        if let Some(source) = gateway.sources.get(&name) {
+            tokio::spawn(keep_one(gateway.clone(), Arc::clone(source), schedule));
         }
     }
 }
 
-async fn keep_one(gateway: Gateway, source: Arc<Source>, timing: Timing) {
-    let mut due = match missed(&gateway, &source, &timing).await {
-        Ok(due) => due,
-        Err(error) => {
+async fn keep_one(gateway: Gateway, source: Arc<Source>, schedule: Schedule) {
+    let Schedule { full, delta } = schedule;
+    let mut due = match &full {
+        Some(timing) => missed(&gateway, &source, timing).await.unwrap_or_else(|error| {
             tracing::error!(source = source.name, %error, "the schedule cannot see when the source was last read");
             false
-        }
+        }),
+        None => false,
     };
-    let mut next = timing.next(gateway.clock.now());
+    let next = |timing: &Option<Timing>| timing.as_ref().and_then(|timing| timing.next(gateway.clock.now()));
+    let (mut next_full, mut next_delta) = (next(&full), next(&delta));
     loop {
         let now = gateway.clock.now();
-        if next.is_some_and(|next| next <= now) {
+        let passed = |turn: Option<Timestamp>| turn.is_some_and(|turn| turn <= now);
+        if passed(next_full) {
             due = true;
-            next = timing.next(now);
+            next_full = next(&full);
         }
-        let mut wait = next.map_or(LOOK, |next| {
-            Duration::try_from(next.duration_since(now))
-                .unwrap_or_default()
-                .clamp(Duration::from_millis(50), LOOK)
-        });
+        let mut wait = LOOK;
         if due {
             match carry_out(&gateway, &source).await {
                 Begun::Over => due = false,
                 Begun::Busy => wait = BUSY,
                 Begun::Stopping => return,
             }
+            // What is different was among everything.
+            next_delta = next(&delta);
+        } else if passed(next_delta) {
+            if let Begun::Stopping = differences(&gateway, &source).await {
+                return;
+            }
+            next_delta = next(&delta);
+        }
+        let now = gateway.clock.now();
+        for turn in [next_full, next_delta].into_iter().flatten() {
+            let until = Duration::try_from(turn.duration_since(now)).unwrap_or_default();
+            wait = wait.min(until.max(SOON));
         }
         if pause(&gateway, wait).await {
             return;
         }
     }
+}
+
+/// One reading of what is different; left out while another run is under way.
+async fn differences(gateway: &Gateway, source: &Source) -> Begun {
+    match gateway.runs.start(source, RunStart::delta(WHO)).await {
+        Ok(run) => {
+            let end = run.ended().await;
+            if end.name() != "completed" {
+                tracing::warn!(
+                    source = source.name,
+                    outcome = end.name(),
+                    "a scheduled delta run did not complete"
+                );
+            }
+        }
+        Err(RunStartError::Stopping) => return Begun::Stopping,
+        Err(error) if error.is_busy() => {
+            gateway.meters.skipped(&source.name, RunKind::Delta.name());
+            tracing::info!(
+                source = source.name,
+                "a scheduled delta run is left out: another run is under way"
+            );
+        }
+        Err(error) => tracing::error!(source = source.name, %error, "a scheduled run did not begin"),
+    }
+    Begun::Over
 }
 
 /// Whether the last turn came and went without a complete reading.

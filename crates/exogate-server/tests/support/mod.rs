@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use exogate_engine::delta::DeltaOptions;
 use exogate_engine::provision::{Patience, Provisioner};
 use exogate_engine::view::View;
 use exogate_engine::{SourceContext, Tenant};
@@ -244,6 +245,7 @@ async fn gateway(setup: &Setup, sim: &RunningSim, app: &RegisteredApp, folder: &
             store,
             context: Arc::clone(&context),
             policy: Arc::clone(&policy),
+            delta: DeltaOptions::default(),
             tenant: tenant.clone(),
             journal: journal.clone(),
             life: life.clone(),
@@ -252,7 +254,7 @@ async fn gateway(setup: &Setup, sim: &RunningSim, app: &RegisteredApp, folder: &
         };
         sources.insert((*name).to_owned(), Arc::new(source));
     }
-    let runs = RunManager::new("here", std::process::id(), life.clone());
+    let runs = RunManager::new("here", std::process::id(), life.clone(), clock());
     Gateway { sources: Arc::new(sources), clock: clock(), runs, life, meters }
 }
 

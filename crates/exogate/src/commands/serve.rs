@@ -160,6 +160,7 @@ async fn gateway(config: &Config, store: &Store, life: &Life, app: &App) -> Resu
             store: kept,
             context,
             policy: Arc::new(source.policy.clone()),
+            delta: source.delta.clone(),
             tenant,
             journal: journal.clone(),
             life: life.clone(),
@@ -168,8 +169,9 @@ async fn gateway(config: &Config, store: &Store, life: &Life, app: &App) -> Resu
         };
         sources.insert(source.name.clone(), Arc::new(served));
     }
-    let runs = RunManager::new(&app.environment.host, app.environment.process, life.clone());
     let clock = Arc::clone(&app.environment.clock);
+    let runs =
+        RunManager::new(&app.environment.host, app.environment.process, life.clone(), Arc::clone(&clock));
     Ok(Gateway { sources: Arc::new(sources), clock, runs, life: life.clone(), meters })
 }
 

@@ -134,14 +134,14 @@ fn tenant(section: &mut Section<'_>) -> Option<String> {
 }
 
 fn schedule(mut section: Section<'_>) -> Schedule {
-    let full = section.text("full").and_then(|text| {
-        text.value
-            .parse()
-            .map_err(|error: UnreadableTiming| section.error(text.line, "full", error.to_string()))
-            .ok()
-    });
+    let mut timing = |name| {
+        let text = section.text(name)?;
+        let parsed = text.value.parse();
+        parsed.map_err(|error: UnreadableTiming| section.error(text.line, name, error.to_string())).ok()
+    };
+    let (full, delta) = (timing("full"), timing("delta"));
     section.finish();
-    Schedule { full }
+    Schedule { full, delta }
 }
 
 fn endpoints(section: &mut Section<'_>, cloud: Option<Cloud>) -> Option<Endpoints> {

@@ -138,6 +138,7 @@ delete_users = false
 # When `exogate serve` reads the tenant: minute hour day month weekday, in UTC.
 # [sources.{source}.schedule]
 # full = "0 2 * * *"
+# delta = "*/10 * * * *"
 
 # How hard to push. The limit of the tenant is found by itself; these only bound the search.
 # [sources.{source}.limits]
@@ -159,7 +160,7 @@ delete_users = false
 # exchange_resource = "https://outlook.office365.com"
 # activity_resource = "https://manage.office.com"
 
-# What `exogate serve` does; every line has its default.
+# What `exogate serve` does.
 # [server]
 # Where it listens. Beyond loopback only with [server.tls].
 # listen = "127.0.0.1:8080"
