@@ -188,7 +188,7 @@ async fn without_a_record_the_turn_of_the_mailbox_comes() {
 }
 
 /// Calls of a full aggregation, and of a delta after so many changes: half of users, half of rights.
-async fn cost(users: usize, shared: usize, changes: usize) -> (u64, u64) {
+async fn cost(users: u32, shared: u32, changes: usize) -> (u64, u64) {
     let sizes = Sizes { users, shared, groups: 20, ..Sizes::default() };
     let mut bench = Bench::generated(sizes).await;
     let full = bench.calls();
