@@ -144,7 +144,7 @@ impl Rest {
             },
         };
         match message {
-            Some(Message::Lines(lines)) => return Some(lines),
+            Some(Message::Lines(lines)) => Some(lines),
             Some(Message::End) => {
                 self.ended = true;
                 None

@@ -118,7 +118,7 @@ pub(super) async fn update(job: &Job, out: &mut Out) -> Result<(), Stop> {
             }
         };
         match value(&change.value) {
-            Ok(value) => operations.extend(operation(op, change.attribute, value, &account, schema)),
+            Ok(value) => operations.extend(operation(op, &change.attribute, value, &account, schema)),
             Err(problem) => results.error(&change.attribute, problem),
         }
     }
@@ -220,14 +220,14 @@ pub(super) fn note(result: &PlanResult, results: &mut Results) {
 /// A change as a plan has it. Clients add to attributes of one value, and remove from them.
 pub(super) fn operation(
     op: Op,
-    name: String,
+    name: &str,
     value: PlanValue,
     account: &Account,
     schema: &Schema,
 ) -> Option<AttributeOperation> {
-    let known = schema.attributes().iter().find(|known| known.name.eq_ignore_ascii_case(&name));
+    let known = schema.attributes().iter().find(|known| known.name.eq_ignore_ascii_case(name));
     let single = known.is_some_and(|known| !known.multi_valued);
-    let made = |op, value| Some(AttributeOperation { op, name: name.clone(), value, auto_mapping: None });
+    let made = |op, value| Some(AttributeOperation { op, name: name.to_owned(), value, auto_mapping: None });
     match op {
         Op::Add if single => made(Op::Set, value),
         Op::Remove if single => {
@@ -300,20 +300,20 @@ mod tests {
         }
     }
 
-    fn asked(op: Op, name: &str, of: Value) -> Option<(Op, PlanValue)> {
+    fn asked(op: Op, name: &str, of: &Value) -> Option<(Op, PlanValue)> {
         let schema = Schema::account(&[AttributeRequest::Name("EXO_Alias".into())], true).unwrap();
-        operation(op, name.to_owned(), value(&of).unwrap(), &account(), &schema).map(|o| (o.op, o.value))
+        operation(op, name, value(of).unwrap(), &account(), &schema).map(|o| (o.op, o.value))
     }
 
     #[test]
     fn attributes_of_one_value_are_set() {
         let one = |text: &str| PlanValue::One(PlanScalar::Text(text.into()));
-        assert_eq!(asked(Op::Add, "exo_alias", json!("k")), Some((Op::Set, one("k"))));
-        assert_eq!(asked(Op::Remove, "EXO_Alias", json!("kim")), Some((Op::Set, PlanValue::None)));
-        assert_eq!(asked(Op::Remove, "EXO_Alias", json!(null)), Some((Op::Set, PlanValue::None)));
-        assert_eq!(asked(Op::Remove, "EXO_Alias", json!("other")), None);
-        assert_eq!(asked(Op::Add, "groups", json!("g")), Some((Op::Add, one("g"))));
-        assert_eq!(asked(Op::Remove, "groups", json!("g")), Some((Op::Remove, one("g"))));
+        assert_eq!(asked(Op::Add, "exo_alias", &json!("k")), Some((Op::Set, one("k"))));
+        assert_eq!(asked(Op::Remove, "EXO_Alias", &json!("kim")), Some((Op::Set, PlanValue::None)));
+        assert_eq!(asked(Op::Remove, "EXO_Alias", &json!(null)), Some((Op::Set, PlanValue::None)));
+        assert_eq!(asked(Op::Remove, "EXO_Alias", &json!("other")), None);
+        assert_eq!(asked(Op::Add, "groups", &json!("g")), Some((Op::Add, one("g"))));
+        assert_eq!(asked(Op::Remove, "groups", &json!("g")), Some((Op::Remove, one("g"))));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use exogate_model::account::{Attributes, SHARED_MAILBOX};
 use exogate_model::entitlement;
+use exogate_model::grant::Grant;
 use exogate_model::value::AttributeValue;
 use serde::Serialize;
 
@@ -44,7 +45,7 @@ pub(super) fn of_account(attributes: &Attributes) -> Vec<Permission> {
 /// The rights that a group holds.
 pub(super) async fn of_group(source: &Source, id: &str) -> Result<Vec<Permission>, Refusal> {
     let grants = source.store.grants_of_principals(vec![id.to_owned()]).await?;
-    let governed = grants.into_iter().map(|stored| stored.grant).filter(|grant| grant.is_entitlement());
+    let governed = grants.into_iter().map(|stored| stored.grant).filter(Grant::is_entitlement);
     let governed: Vec<_> = governed.collect();
     let mailboxes = governed.iter().map(|grant| grant.mailbox.clone()).collect();
     let labels = source.store.mailbox_refs(mailboxes).await?;

@@ -85,13 +85,8 @@ fn parse(bytes: &[u8]) -> Result<Body, Refusal> {
     let Value::Object(mut body) = value else {
         return Err(Refusal::bad("the body is no JSON object; send {\"type\": \"std:…\", \"input\": {…}}"));
     };
-    let kind = match body.remove("type") {
-        Some(Value::String(kind)) => kind,
-        _ => {
-            return Err(Refusal::bad(
-                "the body names no command; set \"type\" to one such as std:account:list",
-            ));
-        }
+    let Some(Value::String(kind)) = body.remove("type") else {
+        return Err(Refusal::bad("the body names no command; set \"type\" to one such as std:account:list"));
     };
     // The words of SailPoint's runner.
     let command = kind.parse().map_err(|()| Refusal::bad(format!("unsupported command: {kind}")))?;

@@ -74,7 +74,7 @@ fn kim() -> Resource {
     }))
 }
 
-fn patched(operations: Value) -> Result<Resource, String> {
+fn patched(operations: &Value) -> Result<Resource, String> {
     let body = json!({"schemas": [urn::PATCH], "Operations": operations});
     patch::read(body)
         .and_then(|operations| patch::apply(&kim(), &operations, &users()))
@@ -181,9 +181,8 @@ fn patches_change_what_they_name() {
         ),
     ];
     for (operations, pointer, wanted) in cases {
-        let after = Value::Object(
-            patched(operations.clone()).unwrap_or_else(|error| panic!("{operations}: {error}")),
-        );
+        let after =
+            Value::Object(patched(&operations).unwrap_or_else(|error| panic!("{operations}: {error}")));
         // A dot and a colon mean nothing to a pointer.
         assert_eq!(after.pointer(pointer).cloned().unwrap_or_default(), wanted, "{operations}");
     }
@@ -222,11 +221,11 @@ fn patches_are_refused_for_what_they_are() {
         (json!([]), "invalidSyntax"),
         (json!(["x"]), "invalidSyntax"),
     ] {
-        assert_eq!(patched(operations.clone()), Err(wanted.to_owned()), "{operations}");
+        assert_eq!(patched(&operations), Err(wanted.to_owned()), "{operations}");
     }
     // The same name again is no change of it.
     assert_eq!(
-        patched(json!([{"op": "replace", "path": "userName", "value": "KIM@contoso.com"}]))
+        patched(&json!([{"op": "replace", "path": "userName", "value": "KIM@contoso.com"}]))
             .map(|after| after["userName"].clone()),
         Ok(json!("KIM@contoso.com"))
     );
