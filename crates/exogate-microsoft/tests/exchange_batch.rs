@@ -196,6 +196,24 @@ async fn an_item_with_more_pages_is_read_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_item_that_is_throttled_stops_everybody_for_as_long_as_it_says() {
+    let service = by_item(|name, batched| {
+        let busy = "You have reached the maximum number of concurrent requests per tenant. Please wait and try again";
+        Some(if batched && name == "shared1" {
+            (429, json!({"error": {"code": "TooManyRequests", "message": busy}}))
+        } else {
+            (200, rows(name))
+        })
+    });
+    let begun = tokio::time::Instant::now();
+    let answers = service.exchange().batch(&[get(0), get(1), get(2)]).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(service.sent().len(), 2);
+    // Time stands still but for waiting; without a time named, the governor's own wait holds.
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(200), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_whole_batch_may_be_throttled_or_garbled_first() {
     let bad: [WireResponse; 3] = [
         text(

@@ -123,8 +123,13 @@ impl ExchangeClient {
                 }
             }
             Verdict::Failed(error) => Err(error),
-            // Turned away before it ran, so that running it is not running it twice.
-            Verdict::Throttled { .. } | Verdict::Unauthorized { .. } => self.invoke(cmdlet).await,
+            // Turned away before it ran, so that running it is not running it twice. The batch itself was
+            // answered well, so it is told here what everybody else has to wait for.
+            Verdict::Throttled { retry_after, .. } => {
+                self.caller.governor(Resource::Exchange).pause(retry_after);
+                self.invoke(cmdlet).await
+            }
+            Verdict::Unauthorized { .. } => self.invoke(cmdlet).await,
             Verdict::Transient { error, effect } => {
                 if cmdlet.is_read() || effect == Effect::None {
                     self.invoke(cmdlet).await

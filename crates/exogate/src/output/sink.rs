@@ -50,20 +50,30 @@ impl Sink for Standard {
     }
 }
 
-/// A file that appears under its name only when it is complete, readable by its owner alone.
+/// A file that appears under its name only when it is complete, readable by its owner alone. What is
+/// there already and is no file (a device, a pipe) is written to as it is, never replaced.
 pub struct AtomicFile {
     to: BufWriter<File>,
     /// Apart from the file, because together they put this name, which says nothing to anybody, into errors.
-    temporary: TempPath,
+    temporary: Option<TempPath>,
     path: PathBuf,
 }
 
 impl AtomicFile {
     /// Begins a file beside its final place.
     pub fn create(path: &Path) -> io::Result<Self> {
-        if path.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+        match std::fs::metadata(path) {
+            Ok(there) if there.is_dir() => {
+                return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+            }
+            Ok(there) if !there.is_file() => {
+                let to = BufWriter::with_capacity(64 * 1024, File::options().write(true).open(path)?);
+                return Ok(Self { to, temporary: None, path: path.to_owned() });
+            }
+            _ => {}
         }
+        // A link stays a link: what it leads to is replaced.
+        let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut prefix = std::ffi::OsString::from(".");
@@ -72,25 +82,34 @@ impl AtomicFile {
         // tempfile creates with mode 0600, which the final file keeps.
         let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder);
         let (file, temporary) = file.map_err(|error| io::Error::from(error.kind()))?.into_parts();
-        Ok(Self { to: BufWriter::with_capacity(64 * 1024, file), temporary, path: path.to_owned() })
+        let to = BufWriter::with_capacity(64 * 1024, file);
+        Ok(Self { to, temporary: Some(temporary), path: path.to_owned() })
     }
 
     /// Makes it durable and gives it its name, replacing what was there.
     pub fn commit(self) -> io::Result<()> {
-        let file = self.to.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        self.temporary.persist(&self.path).map_err(|error| error.error)?;
-        sync_folder(&self.path);
+        let Some((temporary, path)) = self.written()? else { return Ok(()) };
+        temporary.persist(&path).map_err(|error| error.error)?;
+        sync_folder(&path);
         Ok(())
     }
 
     /// As [`Self::commit`], but refuses to replace a file.
     pub fn commit_new(self) -> io::Result<()> {
-        let file = self.to.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        self.temporary.persist_noclobber(&self.path).map_err(|error| error.error)?;
-        sync_folder(&self.path);
+        let Some((temporary, path)) = self.written()? else {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        };
+        temporary.persist_noclobber(&path).map_err(|error| error.error)?;
+        sync_folder(&path);
         Ok(())
+    }
+
+    /// Everything on the disk, and the name that it still needs, if it needs one.
+    fn written(self) -> io::Result<Option<(TempPath, PathBuf)>> {
+        let file = self.to.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let Some(temporary) = self.temporary else { return Ok(None) };
+        file.sync_all()?;
+        Ok(Some((temporary, self.path)))
     }
 }
 
@@ -145,6 +164,23 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
+    fn what_is_no_file_is_written_to_and_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::read_to_string(pipe).unwrap()
+        });
+        let mut file = AtomicFile::create(&pipe).unwrap();
+        file.write_all(b"through").unwrap();
+        file.commit().unwrap();
+        assert_eq!(reader.join().unwrap(), "through");
+        assert!(!std::fs::metadata(&pipe).unwrap().is_file());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn a_file_is_complete_or_not_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.csv");
@@ -161,6 +197,14 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+
+        let link = folder.path().join("link.csv");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let mut file = AtomicFile::create(&link).unwrap();
+        file.write_all(b"newer").unwrap();
+        file.commit().unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "newer");
 
         let again = AtomicFile::create(&path).unwrap();
         assert_eq!(again.commit_new().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
