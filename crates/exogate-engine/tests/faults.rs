@@ -86,6 +86,37 @@ async fn a_flaking_tenant_gives_the_same_result_as_a_calm_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_fault_alone_leaves_no_trace_in_the_result() {
+    let calm = calm().await;
+    let transient =
+        |exception: &str| on("Get-Mailbox", FaultAction::Transient400 { exception: exception.into() });
+    let everywhere = |action| FaultRule { name: None, when: FaultMatch::default(), action };
+    let faults = [
+        ("429 with Retry-After", everywhere(status(429, Some(1)))),
+        ("429 without", everywhere(status(429, None))),
+        ("503", everywhere(status(503, None))),
+        ("503 with Retry-After", everywhere(status(503, Some(1)))),
+        ("504", everywhere(status(504, None))),
+        ("reset before the answer", everywhere(FaultAction::ResetBefore)),
+        ("reset after the effect", everywhere(FaultAction::ResetAfter)),
+        ("an answer cut short", everywhere(FaultAction::Truncate)),
+        ("throttled in plain text", on("Get-MailboxPermission", FaultAction::PlainThrottle { status: 200 })),
+        ("throttled in plain text, 503", on("Get-Mailbox", FaultAction::PlainThrottle { status: 503 })),
+        ("a transient type in a 400", transient("StorageTransientException")),
+        ("another one", transient("ServerBusyException")),
+    ];
+    for (what, mut fault) in faults {
+        fault.when.times = Some(2);
+        let sim = Sim::of(CONTOSO, with(vec![fault])).await;
+        let source = Source::new(options()).await;
+        let summary = source.aggregate(&sim.tenant(true)).await;
+        assert_eq!(summary.outcome, Outcome::Completed, "{what}: {:#?}", summary.streams);
+        assert_same(&source.picture().await, &calm, what);
+        assert_eq!(sim.running.trace().aggregate().faults, 2, "{what} fired");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hidden_limit_of_concurrency_costs_nothing_but_time() {
     let sizes = Sizes { users: 60, shared: 30, groups: 20, ..Sizes::default() };
     let sim = Sim::generated(sizes.clone(), Scenario::default()).await;

@@ -169,6 +169,28 @@ async fn managed_identity_asks_the_platform() {
 }
 
 #[tokio::test]
+async fn a_machine_without_managed_identity_is_told_as_what_it_is() {
+    let nowhere = TransportError {
+        sent: Sent::No,
+        kind: TransportErrorKind::Unreachable,
+        host: "169.254.169.254".to_owned(),
+        detail: "no route to host".to_owned(),
+    };
+    // Other clouds have a service of their own at this address.
+    for reply in [Err(nowhere), Ok(answer(403, &[], "")), Ok(answer(200, &[], "<html>"))] {
+        let transport = Scripted::with_tokens([reply], []);
+        let imds = Credential::ManagedIdentityImds {
+            client_id: None,
+            endpoint: "http://169.254.169.254/".parse().unwrap(),
+        };
+        let error = sign_in(imds, &transport).token(GRAPH, None).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("no managed identity answers at http://169.254.169.254/"), "{text}");
+        assert!(error.remedy().contains("certificate"), "{}", error.remedy());
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_sign_in_is_said_with_a_remedy() {
     let closed = TransportError {
         sent: Sent::No,

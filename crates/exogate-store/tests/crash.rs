@@ -159,6 +159,32 @@ async fn check(bench: &Bench, tenant: &Tenant) {
     assert_eq!(counts.grants, grants as u64);
 }
 
+/// A tenant with some of everything.
+fn full() -> Tenant {
+    Tenant {
+        users: (0..8).map(|number| (number, number % 3)).collect(),
+        mailboxes: (0..6).map(|number| (number, number % 4)).collect(),
+        memberships: (0..9).map(|number| (number % 3, number % 8)).collect(),
+        rights: (0..12).map(|number| (number % 6, number % 8, number % 8)).collect(),
+        send_as: (0..8).map(|number| (number % 6, number)).collect(),
+    }
+}
+
+#[tokio::test]
+async fn killed_behind_each_single_checkpoint_it_ends_the_same() {
+    let tenant = full();
+    let checkpoints: usize = tenant.streams().iter().map(|(_, pages)| pages.len()).sum();
+    assert!(checkpoints > 8, "{checkpoints}");
+    let calm = Bench::new();
+    aggregate_with_crashes(&calm, &tenant, &[]).await;
+    let undisturbed = everything(&calm).await;
+    for checkpoint in 0..=checkpoints {
+        let disturbed = Bench::new();
+        aggregate_with_crashes(&disturbed, &tenant, &[checkpoint]).await;
+        assert_eq!(everything(&disturbed).await, undisturbed, "killed behind checkpoint {checkpoint}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -178,7 +178,7 @@ fn signing_in(resource: Resource) -> &'static str {
 
 /// Signs in to one service.
 async fn sign_in(tenant: &Tenant, resource: Resource, told: &mut Told<'_>) -> SignedIn {
-    let host = host(&tenant.caller.endpoints().login);
+    let host = host(tenant.caller.signs_in_at());
     let what = signing_in(resource);
     match tenant.caller.sign_in(resource).await {
         Ok(hints) => {

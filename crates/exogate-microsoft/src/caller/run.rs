@@ -6,6 +6,7 @@ use std::time::Duration;
 use exogate_model::clock::Clock;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::time::Instant;
+use url::Url;
 
 use super::call::{CallSpec, Effect, Repeat, Verdict};
 use super::ids::{Ids, RandomIds};
@@ -31,6 +32,7 @@ pub struct Caller {
 struct Shared {
     tenant: String,
     username: Option<String>,
+    signs_in_at: Url,
     endpoints: Endpoints,
     transport: Arc<dyn Transport>,
     tokens: TokenCache,
@@ -59,6 +61,7 @@ impl Caller {
         let shared = Shared {
             tenant: settings.tenant.clone(),
             username: settings.credential.username().map(str::to_owned),
+            signs_in_at: settings.credential.identity_endpoint().unwrap_or(&settings.endpoints.login).clone(),
             endpoints: settings.endpoints.clone(),
             transport,
             tokens: TokenCache::new(Arc::new(sign_in), clock),
@@ -77,6 +80,7 @@ impl Caller {
         let shared = Shared {
             tenant: old.tenant.clone(),
             username: old.username.clone(),
+            signs_in_at: old.signs_in_at.clone(),
             endpoints: old.endpoints.clone(),
             transport: Arc::clone(&old.transport),
             tokens: old.tokens.clone(),
@@ -96,6 +100,11 @@ impl Caller {
     /// The user who signs in, if it is a user.
     pub fn username(&self) -> Option<&str> {
         self.shared.username.as_deref()
+    }
+
+    /// Where tokens come from.
+    pub fn signs_in_at(&self) -> &Url {
+        &self.shared.signs_in_at
     }
 
     /// Where the services are.

@@ -76,6 +76,15 @@ impl Credential {
         }
     }
 
+    /// Where tokens come from, if not from the cloud's sign-in host.
+    pub fn identity_endpoint(&self) -> Option<&Url> {
+        match self {
+            Credential::ManagedIdentityImds { endpoint, .. }
+            | Credential::ManagedIdentityAppService { endpoint, .. } => Some(endpoint),
+            Credential::Certificate { .. } | Credential::Secret { .. } | Credential::Password { .. } => None,
+        }
+    }
+
     /// The user who signs in, if it is a user.
     pub fn username(&self) -> Option<&str> {
         match self {

@@ -19,7 +19,7 @@ use crate::caller::Ids;
 use crate::certificate::CertificateError;
 use crate::error::{ErrorKind, Service, WireError};
 use crate::settings::TenantSettings;
-use crate::transport::{Transport, TransportError, WireRequest, WireResponse};
+use crate::transport::{Transport, WireRequest, WireResponse};
 
 /// Where tokens come from.
 #[async_trait]
@@ -167,24 +167,31 @@ impl SignIn {
 }
 
 impl SignIn {
-    /// What it means that nothing answered.
-    fn unanswered(&self, fault: &TransportError, what: &str) -> WireError {
-        let error = WireError::of_fault(fault, Service::SignIn, what);
-        match &self.credential {
-            Credential::ManagedIdentityImds { endpoint, .. } => error
-                .with_sentence(format!("no managed identity answers at {endpoint}"))
-                .with_remedy(
-                    "Only virtual machines and containers in Azure have this endpoint, and only with an identity \
-                     assigned to them. Elsewhere, sign in with a certificate.",
-                ),
-            Credential::ManagedIdentityAppService { endpoint, .. } => error
-                .with_sentence(format!("no managed identity answers at {endpoint}"))
-                .with_remedy(
-                    "IDENTITY_ENDPOINT and IDENTITY_HEADER must be those of this very App Service or Function; run \
-                     exogate there, or sign in with a certificate.",
-                ),
-            Credential::Certificate { .. } | Credential::Secret { .. } | Credential::Password { .. } => error,
+    /// What it means for a managed identity that nothing answers, or something else does.
+    fn explained(&self, error: WireError) -> WireError {
+        let no_identity = matches!(
+            error.kind,
+            ErrorKind::Unreachable | ErrorKind::NotMicrosoft | ErrorKind::NotTrusted | ErrorKind::Protocol
+        );
+        let (endpoint, remedy) = match &self.credential {
+            Credential::ManagedIdentityImds { endpoint, .. } => (
+                endpoint,
+                "Only virtual machines and containers in Azure have this endpoint, and only with an identity \
+                 assigned to them. Elsewhere, sign in with a certificate.",
+            ),
+            Credential::ManagedIdentityAppService { endpoint, .. } => (
+                endpoint,
+                "IDENTITY_ENDPOINT and IDENTITY_HEADER must be those of this very App Service or Function: run \
+                 exogate there, or sign in with a certificate.",
+            ),
+            Credential::Certificate { .. } | Credential::Secret { .. } | Credential::Password { .. } => {
+                return error;
+            }
+        };
+        if !no_identity {
+            return error;
         }
+        error.with_sentence(format!("no managed identity answers at {endpoint}")).with_remedy(remedy)
     }
 }
 
@@ -194,8 +201,12 @@ impl TokenSource for SignIn {
         let what = format!("sign-in to {resource}");
         let now = self.clock.now();
         let request = self.request(resource, claims, now).map_err(|error| unusable(&what, &error))?;
-        let response = self.transport.send(request).await.map_err(|fault| self.unanswered(&fault, &what))?;
-        understood(&what, &response, now)
+        let response = self
+            .transport
+            .send(request)
+            .await
+            .map_err(|fault| self.explained(WireError::of_fault(&fault, Service::SignIn, &what)))?;
+        understood(&what, &response, now).map_err(|error| self.explained(error))
     }
 }
 
