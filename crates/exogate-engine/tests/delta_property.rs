@@ -126,11 +126,8 @@ async fn deed(bench: &Bench, random: &mut Random, made: &mut u32) -> String {
             tried(bench, cmdlet.texts("AccessRights", ["SendAs"]).flag("Confirm", false)).await;
         }
         7 => {
-            tried(
-                bench,
-                Cmdlet::new("Set-Mailbox").text("Identity", mailbox).texts("GrantSendOnBehalfTo", [who]),
-            )
-            .await
+            let cmdlet = Cmdlet::new("Set-Mailbox").text("Identity", mailbox);
+            tried(bench, cmdlet.texts("GrantSendOnBehalfTo", [who])).await;
         }
         8 => {
             let name = format!("Name {}", random.below(3));
