@@ -32,7 +32,7 @@ impl From<ObjectKind> for ChangedObject {
 /// What happened to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum What {
+pub enum Happening {
     /// It is new.
     Created,
     /// Attributes differ: `attributes`.
@@ -138,7 +138,7 @@ pub struct Change {
     /// Its name at the time.
     name: String,
     /// What happened.
-    what: What,
+    what: Happening,
     /// The attributes that differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     attributes: Option<Vec<AttributeChange>>,
@@ -179,7 +179,7 @@ impl From<ChangeRecord> for Change {
             object: record.object.into(),
             id: record.id,
             name: record.name,
-            what: What::Created,
+            what: Happening::Created,
             attributes: None,
             right: None,
             trustee: None,
@@ -194,25 +194,25 @@ impl From<ChangeRecord> for Change {
         };
         match record.happened {
             Happened::Created => {}
-            Happened::Deleted => change.what = What::Deleted,
+            Happened::Deleted => change.what = Happening::Deleted,
             Happened::Modified { attributes } => {
-                change.what = What::Modified;
+                change.what = Happening::Modified;
                 change.attributes = Some(attributes.into_iter().map(AttributeChange::from).collect());
             }
             Happened::Granted { right, trustee, principal, deny } => {
-                change.what = What::Granted;
+                change.what = Happening::Granted;
                 change.of_right(right, trustee, principal, deny);
             }
             Happened::Revoked { right, trustee, principal, deny } => {
-                change.what = What::Revoked;
+                change.what = Happening::Revoked;
                 change.of_right(right, trustee, principal, deny);
             }
             Happened::Joined { role, member } => {
-                change.what = What::Joined;
+                change.what = Happening::Joined;
                 (change.role, change.member) = (Some(role), Some(member));
             }
             Happened::Left { role, member } => {
-                change.what = What::Left;
+                change.what = Happening::Left;
                 (change.role, change.member) = (Some(role), Some(member));
             }
         }

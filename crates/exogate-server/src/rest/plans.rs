@@ -232,7 +232,7 @@ pub async fn stored(source: &Source, id: &str) -> Result<Plan, Problem> {
     ),
     responses(
         (status = 200, description = "Events: `operation` with an Operation, `end` with a Plan",
-            content_type = "text/event-stream", body = String),
+            content_type = "text/event-stream", body = ServerSentEvent),
         Refusals
     )
 )]
@@ -272,6 +272,16 @@ async fn progress(
         }
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+/// One server-sent event.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes an event; never made")]
+pub struct ServerSentEvent {
+    /// What kind of event it is.
+    pub event: String,
+    /// JSON, as the operation describes it for this kind of event.
+    pub data: String,
 }
 
 /// An event with JSON in it.

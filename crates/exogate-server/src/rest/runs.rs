@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::extract::{Administering, Json, NoParameters, Path, Query, Reading};
 use super::page::Limit;
-use super::plans::event;
+use super::plans::{ServerSentEvent, event};
 use super::problem::{self, Problem};
 use super::refusals::{BodyRefusals, Refusals};
 use crate::gateway::{Gateway, Source};
@@ -389,7 +389,7 @@ impl From<Progress> for RunProgress {
     ),
     responses(
         (status = 200, description = "Events: `progress` with a RunProgress, `end` with a Run",
-            content_type = "text/event-stream", body = String),
+            content_type = "text/event-stream", body = ServerSentEvent),
         Refusals
     )
 )]
