@@ -1,6 +1,8 @@
 //! SailPoint connector commands over real sockets: the checks of its validator, state, changes and
 //! what goes wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,7 @@
 //! What a stranger, a slow sender and a greedy caller come to; and who is recognised by what.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Tokens beside the store: kept by hash, unique by name, revoked for good, seen by other processes.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use exogate_model::clock::FixedClock;

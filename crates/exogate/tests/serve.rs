@@ -1,5 +1,7 @@
 //! `exogate serve` and `exogate token` as their user meets them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
