@@ -1,5 +1,5 @@
 //! The REST door written through: plans, keys, review, undo, restore, runs, and the feed of changes.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
 mod support;
 
