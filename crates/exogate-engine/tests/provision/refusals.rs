@@ -61,7 +61,7 @@ const TABLE: [(&str, &str, Fault, &str); 12] = [
     (
         "Microsoft.Exchange.Admin.OData.Core.ODataServiceException",
         "The executing user is not in the current organization.",
-        Fault::Request,
+        Fault::Tenant,
         "not in the current organization",
     ),
     (
