@@ -268,6 +268,38 @@ async fn a_governance_platform_connects_aggregates_and_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_live_their_whole_life_where_the_source_makes_them() {
+    let options = SourceOptions { manage_users: true, delete_users: true, ..setup().options };
+    let scim = Scim::with(Setup { options, ..setup() }).await;
+    let new = json!({
+        "schemas": [USER],
+        "userName": "nina.new@contoso.com",
+        "displayName": "Nina New",
+        "name": {"givenName": "Nina", "familyName": "New"},
+        "active": true,
+        "externalId": "HR-9",
+        "emails": [{"value": "nina.new@contoso.com", "primary": true}],
+    });
+    let made = scim.send(Method::POST, "/Users", Some(new.clone()), &[]).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    assert_eq!(made.body["name"], json!({"givenName": "Nina", "familyName": "New"}));
+    assert_eq!(made.body["externalId"], "HR-9");
+    let again = scim.send(Method::POST, "/Users", Some(new), &[]).await;
+    assert_eq!((again.status, &again.body["scimType"]), (StatusCode::CONFLICT, &json!("uniqueness")));
+    let path = format!("/Users/{}", id(&made.body));
+    let operations = json!([
+        {"op": "replace", "path": "active", "value": false},
+        {"op": "replace", "path": "displayName", "value": "Nina Newer"},
+    ]);
+    let reply = scim.patch(&path, operations).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
+    assert_eq!((&reply.body["active"], &reply.body["displayName"]), (&json!(false), &json!("Nina Newer")));
+    let reply = scim.send(Method::DELETE, &path, None, &[]).await;
+    assert_eq!(reply.status, StatusCode::NO_CONTENT, "{}", reply.body);
+    assert_eq!(scim.send(Method::GET, &path, None, &[]).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn groups_live_their_whole_life() {
     let scim = Scim::start().await;
     let kim = scim.user("kim.akers@contoso.com").await;

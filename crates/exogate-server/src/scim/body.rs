@@ -76,6 +76,9 @@ pub fn read(body: Value, of: &ResourceType) -> Result<Resource, ScimError> {
 fn extension(own: Map<String, Value>, schema: &Schema) -> Result<Resource, ScimError> {
     let mut wanted = Resource::new();
     for (name, value) in own {
+        if name == "schemas" {
+            continue;
+        }
         let Some(attribute) = schema.attribute(&name) else {
             let known = schema.id == urn::ENTERPRISE
                 && (name.eq_ignore_ascii_case("manager")

@@ -7,6 +7,7 @@ use exogate_model::group::GroupKind;
 use exogate_model::operation::{Fault, Outcome};
 use exogate_model::plan::{
     AccountRequest, AttributeOperation, GroupOperation, GroupRequest, Op, Plan, PlanScalar, PlanValue,
+    UserOperation, UserRequest,
 };
 use exogate_store::Found;
 use http::StatusCode;
@@ -18,6 +19,43 @@ use super::schema::{Attribute, ResourceKind, ResourceType};
 use super::urn;
 use crate::change::ChangeError;
 use crate::gateway::Source;
+
+/// Where the standard schemas show what Graph sets of a user, and what Graph calls it.
+const OF_USERS: [(&str, &str); 7] = [
+    ("/displayName", "displayName"),
+    ("/name/givenName", "givenName"),
+    ("/name/familyName", "surname"),
+    ("/title", "jobTitle"),
+    ("/active", "accountEnabled"),
+    ("/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/department", "department"),
+    ("/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/organization", "companyName"),
+];
+
+/// The attributes that Graph sets, where they differ.
+fn of_user(before: &Resource, after: &Resource) -> Vec<AttributeOperation> {
+    let (before, after) = (Value::Object(before.clone()), Value::Object(after.clone()));
+    OF_USERS
+        .into_iter()
+        .filter(|(place, _)| before.pointer(place) != after.pointer(place))
+        .map(|(place, name)| operation(Op::Set, name, plan_value(after.pointer(place))))
+        .collect()
+}
+
+/// What makes a new user.
+pub fn new_user(name: &str, wanted: &Resource) -> Plan {
+    let attributes = of_user(&Resource::new(), wanted);
+    user(name, UserOperation::Create, attributes)
+}
+
+/// What deletes a user.
+pub fn user_deletion(resource: &Resource) -> Plan {
+    user(id_of(resource), UserOperation::Delete, Vec::new())
+}
+
+fn user(user: &str, operation: UserOperation, attributes: Vec<AttributeOperation>) -> Plan {
+    let request = UserRequest { user: user.to_owned(), operation, attributes };
+    Plan { users: vec![request], ..Plan::default() }
+}
 
 fn operation(op: Op, name: &str, value: PlanValue) -> AttributeOperation {
     AttributeOperation { op, name: name.to_owned(), value, auto_mapping: None }
@@ -108,7 +146,7 @@ pub fn plan(before: &Resource, after: &Resource, of: &ResourceType) -> Plan {
     let mut plan = Plan::default();
     match of.kind {
         ResourceKind::User => {
-            let mut attributes = Vec::new();
+            let mut attributes = of_user(before, after);
             let rights = |resource: &Resource| values(resource.get("entitlements"));
             attributes.extend(difference(SHARED_MAILBOX, &rights(before), &rights(after)));
             attributes.extend(own(before, after, urn::EXOGATE_USER, of));
@@ -235,7 +273,7 @@ fn of_problems(errors: &[PlanError]) -> ScimError {
     let detail = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let all =
         |test: fn(&Problem) -> bool| !errors.is_empty() && errors.iter().all(|error| test(&error.problem));
-    if all(|problem| matches!(problem, Problem::Exists { .. })) {
+    if all(|problem| matches!(problem, Problem::Exists { .. } | Problem::UserExists { .. })) {
         return ScimError::conflict(detail);
     }
     let fixed = |problem: &Problem| {

@@ -130,7 +130,7 @@ async fn route(context: Context, parts: &Parts, rest: &[&str], body: Body) -> Re
         }
         ["ServiceProviderConfig"] => {
             only(&[Method::GET])?;
-            Ok(Answer::json(schema::provider_config(&context.model, base)))
+            Ok(Answer::json(schema::provider_config(base)))
         }
         ["ResourceTypes"] => {
             only(&[Method::GET])?;

@@ -122,10 +122,8 @@ fn whole(
         if ["schemas", "id", "meta"].iter().any(|fixed| fixed.eq_ignore_ascii_case(name)) {
             continue;
         }
-        if let (Some(schema), Value::Object(own)) = (of.extension(name), value) {
-            for (name, value) in own {
-                at_path(resource, op, &format!("{}:{name}", schema.id), Some(value), of)?;
-            }
+        if let Some(schema) = of.extension(name) {
+            at_path(resource, op, schema.id, Some(value), of)?;
             continue;
         }
         at_path(resource, op, name, Some(value), of)?;
@@ -158,9 +156,12 @@ fn at_path(
                 }
                 Ok(())
             }
-            (_, Some(Value::Object(own))) => own.iter().try_for_each(|(name, value)| {
-                at_path(resource, op, &format!("{id}:{name}"), Some(value), of)
-            }),
+            // Some clients repeat the names of schemas inside an extension.
+            (_, Some(Value::Object(own))) => {
+                own.iter().filter(|(name, _)| *name != "schemas").try_for_each(|(name, value)| {
+                    at_path(resource, op, &format!("{id}:{name}"), Some(value), of)
+                })
+            }
             _ => Err(ScimError::value(format!("{id} takes an object of attributes"))),
         };
     }

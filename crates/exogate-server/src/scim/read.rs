@@ -50,6 +50,14 @@ impl Context {
         self.find(kind, id).await?.ok_or_else(|| ScimError::not_found(kind.name(), id))
     }
 
+    /// The users with this name.
+    pub async fn users_named(&self, name: &str) -> Result<Vec<Resource>, ScimError> {
+        let kind = ResourceKind::User;
+        let test = Test::Text(Column::Name, Comparison::Equal, name.to_owned());
+        let keys = self.source.store.keys(self.selection(kind, Some(test), Order::default()), Window::All);
+        self.load(self.of(kind)?, keys.await?).await
+    }
+
     async fn find_entitlement(&self, id: &str, of: &ResourceType) -> Result<Option<Resource>, ScimError> {
         let Some((mailbox, right)) = resource::split_entitlement_id(id) else { return Ok(None) };
         let store = &self.source.store;

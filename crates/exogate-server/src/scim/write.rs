@@ -2,7 +2,6 @@
 
 use exogate_model::plan::Plan;
 use exogate_model::source::AccountDeletion;
-use exogate_store::{Column, Comparison, Order, Selected, Selection, Test};
 use http::StatusCode;
 use serde_json::Value;
 
@@ -71,19 +70,31 @@ impl Context {
     /// Accounts come from Entra.
     async fn create_user(&self, wanted: &Resource) -> Result<Answer, ScimError> {
         let name = wanted.get("userName").and_then(Value::as_str).unwrap_or_default();
-        let same_name = Selection {
-            of: Selected::Accounts,
-            kinds: Vec::new(),
-            test: Some(Test::Text(Column::Name, Comparison::Equal, name.to_owned())),
-            order: Order::default(),
-        };
-        if self.source.store.count(same_name).await? > 0 {
+        if !self.users_named(name).await?.is_empty() {
             return Err(ScimError::conflict(format!("there is a user {name:?} already")));
         }
-        Err(ScimError::new(
-            StatusCode::FORBIDDEN,
-            "accounts come from Entra: make the user there, and aggregate",
-        ))
+        if !self.source.context.options.manage_users {
+            return Err(ScimError::new(
+                StatusCode::FORBIDDEN,
+                "accounts come from Entra: make the user there and aggregate, or let the source make users \
+                 (options.manage_users)",
+            ));
+        }
+        self.carry_out(change::new_user(name, wanted)).await?;
+        let of = self.of(ResourceKind::User)?;
+        let mut made = self.users_named(name).await?;
+        let Some(made) = made.pop() else {
+            return Err(ScimError::new(StatusCode::GATEWAY_TIMEOUT, "the new user is not to be seen yet"));
+        };
+        // What Graph does not set with the user itself: rights, and the id of the client.
+        let mut rest = wanted.clone();
+        rest.retain(|name, _| name != "userName");
+        let after = body::replace(&made, rest, of)?;
+        let mut answer = self.become_so(ResourceKind::User, made, after).await.map_err(|error| {
+            ScimError { detail: format!("the user was made, but not all of it: {}", error.detail), ..error }
+        })?;
+        answer.status = StatusCode::CREATED;
+        Ok(answer)
     }
 
     /// PUT.
@@ -135,12 +146,17 @@ impl Context {
         let plan = match kind {
             ResourceKind::Entitlement => return Err(self.fixed()),
             ResourceKind::Group => change::group_deletion(&current),
+            ResourceKind::User
+                if self.source.context.options.manage_users && self.source.context.options.delete_users =>
+            {
+                change::user_deletion(&current)
+            }
             ResourceKind::User => match self.source.context.options.account_deletion {
                 AccountDeletion::Refuse => {
                     return Err(ScimError::new(
                         StatusCode::FORBIDDEN,
-                        "accounts are not deleted here; with options.account_deletion = \"deprovision\" the \
-                         source takes their rights and groups instead",
+                        "accounts are not deleted here; options.delete_users lets the source delete them, and \
+                         options.account_deletion = \"deprovision\" takes their rights and groups instead",
                     ));
                 }
                 AccountDeletion::Deprovision => change::deprovisioning(&current),

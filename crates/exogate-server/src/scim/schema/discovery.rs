@@ -7,8 +7,7 @@ use crate::scim::limits;
 use crate::scim::urn;
 
 /// `/ServiceProviderConfig`.
-pub fn provider_config(model: &Model, base: &str) -> Value {
-    let entitlements = model.get(super::ResourceKind::Entitlement).is_some();
+pub fn provider_config(base: &str) -> Value {
     json!({
         "schemas": [urn::PROVIDER],
         "documentationUri": "https://datatracker.ietf.org/doc/html/rfc7644",
@@ -28,15 +27,6 @@ pub fn provider_config(model: &Model, base: &str) -> Value {
             "defaultPaginationMethod": "index",
             "defaultPageSize": limits::PAGE,
             "maxPageSize": limits::PAGE_MAX,
-        },
-        "RolesAndEntitlements": {
-            "roles": {"supported": false},
-            "entitlements": {
-                "supported": entitlements,
-                "multipleEntitlementsSupported": true,
-                "primarySupported": false,
-                "typeSupported": true,
-            },
         },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
@@ -153,23 +143,6 @@ fn of_discovery() -> Vec<Schema> {
                 text("defaultPaginationMethod", "What is used where nothing is asked for."),
                 Attribute::new("defaultPageSize", Kind::Integer, "Resources on a page."),
                 Attribute::new("maxPageSize", Kind::Integer, "Resources on a page at most."),
-            ],
-        ),
-        Attribute::complex(
-            "RolesAndEntitlements",
-            "What is supported of the draft on roles and entitlements.",
-            vec![
-                Attribute::complex("roles", "Roles.", vec![yes_no("supported")]),
-                Attribute::complex(
-                    "entitlements",
-                    "Entitlements.",
-                    vec![
-                        yes_no("supported"),
-                        yes_no("multipleEntitlementsSupported"),
-                        yes_no("primarySupported"),
-                        yes_no("typeSupported"),
-                    ],
-                ),
             ],
         ),
         scheme,

@@ -10,22 +10,26 @@ use exogate_model::policy::PolicyKind;
 pub fn resource_type(source: &Source) -> ResourceType {
     let schema = &source.context.account_schema;
     let has = |name: &str| schema.get(name).is_some();
-    let text =
-        |name: &str, description: &str, from: &str| has(from).then(|| Attribute::text(name, description));
-    let mut core = vec![Attribute::text("userName", "User principal name.").required().unique()];
+    let users = source.context.options.manage_users;
+    let text = |name: &str, description: &str, from: &str| {
+        has(from).then(|| Attribute::text(name, description).writable(users))
+    };
+    let user_name = Attribute::text("userName", "User principal name.").required().unique();
+    let mut core =
+        vec![user_name.mutability(if users { Mutability::Immutable } else { Mutability::ReadOnly })];
     let names: Vec<Attribute> =
         [text("familyName", "Surname.", "surname"), text("givenName", "Given name.", "givenName")]
             .into_iter()
             .flatten()
             .collect();
-    core.push(Attribute::complex("name", "The person's name.", names));
-    core.push(Attribute::text("displayName", "Display name."));
+    core.push(Attribute::complex("name", "The person's name.", names).writable(users));
+    core.push(Attribute::text("displayName", "Display name.").writable(users));
     core.extend(text("title", "Job title.", "jobTitle"));
     core.extend(has("userType").then(|| Attribute::text("userType", "Member or guest.")));
     core.extend(
         has("preferredLanguage").then(|| Attribute::text("preferredLanguage", "Preferred language.")),
     );
-    core.push(Attribute::new("active", Kind::Boolean, "Whether sign-in is allowed."));
+    core.push(Attribute::new("active", Kind::Boolean, "Whether sign-in is allowed.").writable(users));
     let value = |description: &str| Attribute::text("value", description);
     core.push(
         Attribute::complex(
@@ -96,15 +100,16 @@ pub fn resource_type(source: &Source) -> ResourceType {
 
 fn enterprise(source: &Source) -> Schema {
     let schema = &source.context.account_schema;
+    let users = source.context.options.manage_users;
     let mut attributes = Vec::new();
     if schema.get("employeeId").is_some() {
         attributes.push(Attribute::text("employeeNumber", "Employee id."));
     }
     if schema.get("companyName").is_some() {
-        attributes.push(Attribute::text("organization", "Company."));
+        attributes.push(Attribute::text("organization", "Company.").writable(users));
     }
     if schema.get("department").is_some() {
-        attributes.push(Attribute::text("department", "Department."));
+        attributes.push(Attribute::text("department", "Department.").writable(users));
     }
     if schema.get("manager").is_some() {
         attributes.push(Attribute::complex(
