@@ -1,6 +1,10 @@
 //! SCIM over HTTP, end to end: a client, the gateway, the simulated tenant.
 
-#![allow(clippy::unwrap_used, clippy::type_complexity, reason = "tests may fail, and tables say what they hold")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::type_complexity,
+    reason = "tests may fail, and tables say what they hold"
+)]
 
 mod support;
 
