@@ -132,8 +132,8 @@ mod tests {
 
     use super::*;
 
-    fn record(value: serde_json::Value) -> Record {
-        Record::from_value(&value).unwrap()
+    fn record(value: &serde_json::Value) -> Record {
+        Record::from_value(value).unwrap()
     }
 
     fn reader() -> AttributeReader {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn full() -> UserRow {
-        let shown = record(json!({"id": "u", "userPrincipalName": "u@contoso.com", "displayName": "U",
+        let shown = record(&json!({"id": "u", "userPrincipalName": "u@contoso.com", "displayName": "U",
             "mail": "u@contoso.com", "accountEnabled": false, "department": "Sales",
             "manager@delta": [{"id": "m"}]}));
         user(shown, None, &reader(), &mut Misfits::default()).unwrap().unwrap()
@@ -151,7 +151,7 @@ mod tests {
     fn what_is_left_out_stays_and_what_is_null_is_cleared() {
         let before = full();
         assert_eq!(before.attributes["manager"], AttributeValue::Text("m".into()));
-        let some = record(json!({"id": "u", "displayName": "New", "mail": null}));
+        let some = record(&json!({"id": "u", "displayName": "New", "mail": null}));
         let after = user(some, Some(&before), &reader(), &mut Misfits::default()).unwrap().unwrap();
         assert_eq!(after.display_name.as_deref(), Some("New"));
         assert_eq!(after.mail, None);
@@ -166,10 +166,10 @@ mod tests {
     fn a_manager_comes_and_goes_as_a_list_of_differences() {
         let before = full();
         let left =
-            record(json!({"id": "u", "manager@delta": [{"id": "m", "@removed": {"reason": "deleted"}}]}));
+            record(&json!({"id": "u", "manager@delta": [{"id": "m", "@removed": {"reason": "deleted"}}]}));
         let after = user(left, Some(&before), &reader(), &mut Misfits::default()).unwrap().unwrap();
         assert!(!after.attributes.contains_key("manager"));
-        let other = record(json!({"id": "u", "manager@delta": [
+        let other = record(&json!({"id": "u", "manager@delta": [
             {"id": "m", "@removed": {"reason": "deleted"}}, {"id": "n"}]}));
         let after = user(other, Some(&before), &reader(), &mut Misfits::default()).unwrap().unwrap();
         assert_eq!(after.attributes["manager"], AttributeValue::Text("n".into()));
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn too_little_of_an_unknown_user_is_not_taken_for_a_user() {
-        let some = record(json!({"id": "u", "displayName": "New"}));
+        let some = record(&json!({"id": "u", "displayName": "New"}));
         assert_eq!(user(some, None, &reader(), &mut Misfits::default()), Ok(None));
     }
 
@@ -192,7 +192,7 @@ mod tests {
             sid: None,
             attributes: exogate_model::account::Attributes::new(),
         };
-        let mut merge = |value| group(&record(value), None, Some(&stored), &reader, &mut Misfits::default());
+        let merge = |value| group(&record(&value), None, Some(&stored), &reader, &mut Misfits::default());
         assert_eq!(merge(json!({"id": "g", "members@delta": [{"id": "u"}]})), None);
         let renamed = merge(json!({"id": "g", "displayName": "H"})).unwrap();
         assert_eq!((renamed.display_name.as_str(), renamed.kind), ("H", GroupKind::MailEnabledSecurity));

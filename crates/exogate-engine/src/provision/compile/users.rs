@@ -244,7 +244,7 @@ mod tests {
     use crate::provision::snapshot::Snapshot;
     use crate::provision::{Rules, compile};
 
-    fn outcome(options: SourceOptions, user: &str, operation: UserOperation, set: &[(&str, &str)]) -> String {
+    fn outcome(options: &SourceOptions, user: &str, operation: UserOperation, set: &[(&str, &str)]) -> String {
         let (account, group) = (Schema::account(&[], true).unwrap(), Schema::group(&[]).unwrap());
         let attributes = set
             .iter()
@@ -265,7 +265,7 @@ mod tests {
             account_schema: &account,
             group_schema: &group,
             policy: &ProvisioningPolicy::default(),
-            options: &options,
+            options,
         };
         match compile(&plan, &snapshot, rules) {
             Ok(steps) => steps.iter().map(|step| call(&step.target, &step.action, false).shown()).collect(),
@@ -279,11 +279,11 @@ mod tests {
 
     #[test]
     fn a_user_is_made_with_what_entra_needs() {
-        let shown = outcome(managing(), "kim@contoso.com", UserOperation::Create, &[("city", "Oslo")]);
+        let shown = outcome(&managing(), "kim@contoso.com", UserOperation::Create, &[("city", "Oslo")]);
         assert!(shown.contains("there is no attribute \"city\""), "{shown}");
         let set = [("displayName", "Kim Akers"), ("department", "Sales")];
         assert_eq!(
-            outcome(managing(), "kim@contoso.com", UserOperation::Create, &set),
+            outcome(&managing(), "kim@contoso.com", UserOperation::Create, &set),
             "POST /users {\"accountEnabled\":true,\"displayName\":\"Kim Akers\",\"mailNickname\":\"kim\",\
              \"userPrincipalName\":\"kim@contoso.com\",\"department\":\"Sales\"}"
         );
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn what_the_options_do_not_allow_is_refused_with_their_names() {
-        let refused = |options, operation| outcome(options, "kim@contoso.com", operation, &[]);
+        let refused = |options, operation| outcome(&options, "kim@contoso.com", operation, &[]);
         let default = SourceOptions::default;
         assert!(refused(default(), UserOperation::Create).contains("options.manage_users is false"));
         assert!(refused(default(), UserOperation::SetPassword).contains("options.manage_users is false"));
@@ -301,11 +301,11 @@ mod tests {
     #[test]
     fn a_name_that_nobody_can_bear_is_refused() {
         for name in ["kim", "@contoso.com", "kim@contoso", "kim a@contoso.com", "kim@a@b.com"] {
-            let refused = outcome(managing(), name, UserOperation::Create, &[]);
+            let refused = outcome(&managing(), name, UserOperation::Create, &[]);
             assert!(refused.contains("is no user principal name"), "{refused}");
         }
         let mailbox = [("EXO_Alias", "k")];
-        let refused = outcome(managing(), "kim@contoso.com", UserOperation::Create, &mailbox);
+        let refused = outcome(&managing(), "kim@contoso.com", UserOperation::Create, &mailbox);
         assert!(refused.contains("has no mailbox, so EXO_Alias cannot be set"), "{refused}");
     }
 }
