@@ -244,7 +244,12 @@ mod tests {
     use crate::provision::snapshot::Snapshot;
     use crate::provision::{Rules, compile};
 
-    fn outcome(options: &SourceOptions, user: &str, operation: UserOperation, set: &[(&str, &str)]) -> String {
+    fn outcome(
+        options: &SourceOptions,
+        user: &str,
+        operation: UserOperation,
+        set: &[(&str, &str)],
+    ) -> String {
         let (account, group) = (Schema::account(&[], true).unwrap(), Schema::group(&[]).unwrap());
         let attributes = set
             .iter()
