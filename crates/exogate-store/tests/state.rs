@@ -150,9 +150,13 @@ async fn a_trustee_rendered_anew_neither_wins_nor_loses_a_right() {
     let mut batch = support();
     batch.grant_sets = vec![set("m1", vec![with_sid("u1@contoso.com")])];
     aggregate(&source, batch.clone()).await;
+    batch.grant_sets = vec![set("m1", vec![with_sid("U1@CONTOSO.COM")])];
+    let record = aggregate(&source, batch.clone()).await;
+    assert_eq!(record.changes, 0);
+    // The same identifier, but nobody bears it any more: the person has lost the right.
     batch.grant_sets = vec![set("m1", vec![with_sid("S-1-5-21-7")])];
     let record = aggregate(&source, batch).await;
-    assert_eq!(record.changes, 0);
+    assert_eq!(record.changes, 1);
     let grants = source.grants_of_mailbox("m1").await.unwrap();
     assert_eq!(grants.iter().filter(|g| g.facet == Facet::MailboxPermission).count(), 1);
 }

@@ -127,7 +127,7 @@ mod tests {
             (200, "[]", None),
             (200, r#"{"contentType":"Audit.Exchange","status":"enabled"}"#, None),
             (200, "", Some(ErrorKind::Protocol)),
-            (200, "<html>portal</html>", Some(ErrorKind::Protocol)),
+            (200, "<html>portal</html>", Some(ErrorKind::NotMicrosoft)),
             (403, r#"{"error":{"code":"AF429","message":"Too many requests."}}"#, Some(ErrorKind::Throttled)),
             (
                 403,

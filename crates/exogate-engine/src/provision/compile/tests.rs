@@ -310,7 +310,7 @@ fn every_reason_is_told_at_once_and_names_what_was_meant() {
             set("kim", r#"{"name":"EXO_Alias","value":"x"}"#),
             "policy does not name EXO_Alias; add it under policy.account",
         ),
-        (set("kim", r#"{"name":"displayName","value":"x"}"#), "displayName is read-only"),
+        (set("kim", r#"{"name":"displayName","value":"x"}"#), "options.manage_users is false"),
         (set("kim", r#"{"name":"EXO_ImapEnabled","value":"perhaps"}"#), "expected boolean"),
         (set("kim", r#"{"name":"EXO_ImapEnabled"}"#), "expected boolean"),
         (set("kim", r#"{"name":"EXO_CustomAttribute1","value":["a","b"]}"#), "expected a single value"),
