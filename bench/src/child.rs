@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -50,17 +51,66 @@ pub fn measure(command: &mut Command) -> Result<(Cost, String)> {
     Ok((cost, text))
 }
 
+/// The same, with the CPU time that the process's thread of this name used.
+pub fn measure_thread(command: &mut Command, name: &str) -> Result<(Cost, String, Duration)> {
+    /// A thread is gone when its process ends, so it is looked at as long as it lives.
+    const LOOK: Duration = Duration::from_millis(10);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let begun = Instant::now();
+    let mut child = child.spawn()?;
+    let (id, ended) = (child.id(), AtomicBool::new(false));
+    let (text, used) = std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut used = Duration::ZERO;
+            while !ended.load(Ordering::Relaxed) {
+                used = used.max(thread_cpu(id, name).unwrap_or_default());
+                std::thread::sleep(LOOK);
+            }
+            used
+        });
+        let mut text = String::new();
+        let read = child.stdout.as_mut().map_or(Ok(0), |stdout| stdout.read_to_string(&mut text));
+        ended.store(true, Ordering::Relaxed);
+        let used = watcher.join().unwrap_or_default();
+        read.map(|_| (text, used))
+    })?;
+    let end = child.wait4()?;
+    let wall = begun.elapsed();
+    if !end.status.success() {
+        bail!("{command:?} ended with {}\n{text}", end.status);
+    }
+    let cost = Cost { wall, cpu: end.rusage.utime + end.rusage.stime, peak: end.rusage.maxrss };
+    Ok((cost, text, used))
+}
+
+/// CPU time of the thread of this name, if the process has one.
+fn thread_cpu(process: u32, name: &str) -> Option<Duration> {
+    for task in fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten() {
+        let read = |file: &str| fs::read_to_string(task.path().join(file)).ok();
+        if read("comm")?.trim_end() == name {
+            let nanoseconds = read("schedstat")?.split_whitespace().next()?.parse().ok()?;
+            return Some(Duration::from_nanos(nanoseconds));
+        }
+    }
+    None
+}
+
 /// CPU time that a running process has used so far.
 pub fn cpu(child: &Child) -> Result<Duration> {
+    cpu_of(child.id())
+}
+
+/// CPU time that the process of this id has used so far.
+pub fn cpu_of(process: u32) -> Result<Duration> {
     /// Clock ticks per second in /proc on Linux, whatever the kernel's own.
     const TICKS: f64 = 100.0;
-    let text = fs::read_to_string(format!("/proc/{}/stat", child.id()))?;
+    let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The name in parentheses may hold blanks.
     let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok());
     match (ticks(11), ticks(12)) {
         (Some(user), Some(system)) => Ok(Duration::from_secs_f64((user + system) / TICKS)),
-        _ => bail!("/proc shows no CPU time of process {}", child.id()),
+        _ => bail!("/proc shows no CPU time of process {process}"),
     }
 }
 

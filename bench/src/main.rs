@@ -4,6 +4,7 @@
 //! results are right is for the tests.
 
 mod child;
+mod compile;
 mod constant;
 mod download;
 mod drain;
@@ -13,6 +14,7 @@ mod learn;
 mod provision;
 mod sim;
 mod startup;
+mod syncs;
 mod table;
 mod tenant;
 mod throughput;

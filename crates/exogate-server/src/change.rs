@@ -43,7 +43,7 @@ impl Source {
     /// The operations that a plan comes to; nothing is written.
     pub async fn compile(&self, plan: &Plan) -> Result<Vec<Operation>, ChangeError> {
         let mut snapshot = Snapshot::of(&self.store, plan).await?;
-        snapshot.made = self.provisioner.made_before(plan).await?;
+        snapshot.earlier = self.provisioner.earlier_effects(plan).await?;
         let rules = Rules {
             account_schema: &self.context.account_schema,
             group_schema: &self.context.group_schema,

@@ -116,6 +116,11 @@ pub(crate) fn is_known_dead(process: &str) -> bool {
     space().is_some_and(|ours| ours == its_space) && started(pid).as_deref() != Some(start)
 }
 
+/// Whether the process is one of this very system, or container.
+pub(crate) fn is_of_this_system(process: &str) -> bool {
+    space().is_some_and(|ours| process.strip_prefix(&ours).is_some_and(|rest| rest.starts_with(' ')))
+}
+
 fn space() -> Option<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = fs::read_link("/proc/self/ns/pid").ok()?;

@@ -154,3 +154,62 @@ async fn tampering_shows() {
         assert_eq!(verified.broken.map(|(place, _)| place), Some(place), "{sql}");
     }
 }
+
+#[tokio::test]
+async fn who_comes_later_to_an_object_learns_who_was_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.journal");
+    let (one, other) = (open(&path), open(&path));
+    one.accept(accepted("p1", 2), "k", None).await.unwrap();
+    other.accept(accepted("p2", 1), "l", None).await.unwrap();
+    one.accept(accepted("p3", 1), "m", None).await.unwrap();
+    let ahead = async |journal: &Journal, plan| journal.ahead("s", plan).await.unwrap().into_values().next();
+    assert_eq!(ahead(&one, "p1").await, None, "nobody was before it");
+    assert_eq!(ahead(&other, "p2").await.as_deref(), Some("p1"));
+    assert_eq!(ahead(&one, "p3").await.as_deref(), Some("p2"), "its own are a matter of its own locks");
+    one.append(vec![of("p1", 1, finished())]).await.unwrap();
+    assert_eq!(ahead(&other, "p2").await.as_deref(), Some("p1"), "not done with the object yet");
+    one.append(vec![of("p1", 2, finished())]).await.unwrap();
+    assert_eq!(ahead(&other, "p2").await, None);
+    drop(other);
+    assert_eq!(ahead(&one, "p3").await, None, "the dead are not waited for");
+}
+
+/// Commits in the write-ahead log: frames whose header tells the size of the file after it. Each is
+/// one sync.
+fn commits(path: &std::path::Path) -> usize {
+    let log = std::fs::read(path.with_file_name("x.journal-wal")).unwrap();
+    let word = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
+    let frame = 24 + word(8) as usize;
+    (32..log.len()).step_by(frame).filter(|at| word(at + 4) != 0).count()
+}
+
+#[tokio::test]
+async fn what_waits_together_is_synced_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.journal");
+    let journal = open(&path);
+    journal.accept(accepted("p1", 100), "k", None).await.unwrap();
+    let before = commits(&path);
+    journal.append(vec![of("p1", 1, begun())]).await.unwrap();
+    assert_eq!(commits(&path), before + 1, "one by itself is one commit");
+    let blocker = rusqlite::Connection::open(&path).unwrap();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // On one thread each task runs until it waits for its answer: then all have handed in.
+    let waiting: Vec<_> = (2..=100)
+        .map(|number| {
+            let journal = journal.clone();
+            tokio::spawn(async move { journal.append(vec![of("p1", number, begun())]).await })
+        })
+        .collect();
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+    blocker.execute_batch("ROLLBACK").unwrap();
+    for one in waiting {
+        one.await.unwrap().unwrap();
+    }
+    assert_eq!(journal.plan("s", "p1").await.unwrap().len(), 101);
+    // The first may have been taken up alone; what waited behind it was committed as one.
+    assert!(commits(&path) <= before + 3, "{} commits for 99 entries", commits(&path) - before - 1);
+}

@@ -248,3 +248,31 @@ async fn killed_while_the_tenant_holds_the_answer_it_is_settled_by_the_next_comm
     assert!(lines(&listed.stdout).iter().all(|line| line["outcome"]["state"] == "done"), "{}", listed.all());
     agrees_with_the_tenant(&sandbox).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_at_one_object_come_one_after_the_other() {
+    let (tenant, sandbox) = ready(Scenario::default()).await;
+    let writes = || tenant.sim.world().state().audit().iter().filter(|record| record.succeeded).count();
+    let before = writes();
+    // The tenant does not answer until it is allowed to.
+    let when = FaultMatch { cmdlet: Some("Add-MailboxPermission".into()), ..FaultMatch::default() };
+    let action = FaultAction::Delay { millis: 4000 };
+    tenant.sim.world().set_faults(vec![FaultRule { name: None, when, action }]);
+    let fired = || tenant.sim.world().faults.states().iter().map(|state| state.fired).sum::<u64>();
+    let first = sandbox.start(&["grant", "Quiet: FullAccess", "--to", KIM, "--json"]);
+    while fired() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    // While the right is being given it is taken: in this order, so that nobody holds it in the end.
+    let second = sandbox.start(&["revoke", "Quiet: FullAccess", "--from", KIM, "--json"]);
+    // Another object is nobody's concern.
+    let other = sandbox.run_beside(&["grant", "O365Support: SendAs", "--to", KIM]).await.ok();
+    assert!(other.stdout.contains("1 of 1 as asked"), "{}", other.all());
+    for child in [first, second] {
+        let ran = sandbox.wait(child).await.ok();
+        assert_eq!(lines(&ran.stdout)[0]["outcome"]["state"], "done", "{}", ran.all());
+    }
+    assert_eq!(writes() - before, 3);
+    assert!(rights_on(&account(&sandbox, KIM).await, "Quiet").is_empty());
+    agrees_with_the_tenant(&sandbox).await;
+}

@@ -6,6 +6,7 @@
 pub mod call;
 mod chain;
 pub mod compile;
+mod earlier;
 pub mod effect;
 pub mod error;
 mod judge;
@@ -20,9 +21,11 @@ mod send;
 mod settle;
 pub mod snapshot;
 mod state;
+mod turns;
 mod undo;
 
 pub use compile::{Rules, compile};
+pub use earlier::Earlier;
 pub use error::{PlanError, Problem};
 pub use patience::Patience;
 pub use provisioner::{

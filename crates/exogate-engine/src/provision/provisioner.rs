@@ -1,14 +1,14 @@
 //! Who carries plans out for one source: accepts them once, runs their operations, tells results.
 //!
-//! Operations on one object are serial, whoever asked for them; different objects run in parallel,
+//! Operations on one object are serial, whoever asked for them in whatever process; different objects run in parallel,
 //! and the governors decide how many calls are under way. Nothing is sent that is not in the journal.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use exogate_microsoft::WireError;
-use exogate_model::operation::{Entry, Operation, Outcome, TargetKind};
-use exogate_model::plan::{GroupOperation, Plan, UserOperation};
+use exogate_model::operation::{Entry, Operation, Outcome};
+use exogate_model::plan::Plan;
 use exogate_store::{Acceptance, Journal, JournalRecord, NewEntry, SourceStore, StoreError};
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::chain::{self, Chain, Shared};
-use super::judge::creates;
 use super::parties::Parties;
 use super::patience::Patience;
 use super::secrets::Secrets;
+use super::turns::Turns;
 use crate::tenant::{SourceContext, Tenant};
 
 /// Objects under way at once. The governors set the pace; this bounds memory.
@@ -32,6 +32,8 @@ const OBJECTS: usize = 256;
 pub enum Step {
     /// The plan stands in the journal.
     Accepted,
+    /// Another process came first to the object, and is waited for.
+    Queued(u32),
     /// The object was read.
     Observed(u32),
     /// The operation stands in the journal as begun.
@@ -241,53 +243,6 @@ impl Provisioner {
         inner.result(&plan).await
     }
 
-    /// Groups that earlier runs of the very same plan made: id by name. With these in the snapshot,
-    /// the plan compiles to what is missing.
-    pub async fn made_before(&self, plan: &Plan) -> Result<HashMap<String, String>, ProvisionError> {
-        let mut made = HashMap::new();
-        for (id, records) in self.earlier_runs(plan).await? {
-            for result in result_of(&id, &records).results {
-                if let (Some(group), TargetKind::Group(_)) = (result.made, result.operation.target.kind) {
-                    made.entry(result.operation.target.name).or_insert(group.to_lowercase());
-                }
-            }
-        }
-        Ok(made)
-    }
-
-    /// Names of groups and users that earlier runs of the very same plan sent off to be made, and never
-    /// learnt whether they were.
-    async fn perhaps_made(&self, plan: &Plan) -> Result<HashSet<String>, ProvisionError> {
-        let mut perhaps = HashSet::new();
-        for (id, records) in self.earlier_runs(plan).await? {
-            for OperationResult { operation, outcome, .. } in result_of(&id, &records).results {
-                if creates(&operation.action) && matches!(outcome, Some(Outcome::Unknown { .. })) {
-                    perhaps.insert(operation.target.name.to_lowercase());
-                }
-            }
-        }
-        Ok(perhaps)
-    }
-
-    /// The newest runs of the very same plan, if it makes anything.
-    async fn earlier_runs(&self, plan: &Plan) -> Result<Vec<(String, Vec<JournalRecord>)>, ProvisionError> {
-        const LOOKED_THROUGH: usize = 100;
-        let mut runs = Vec::new();
-        let makes = plan.groups.iter().any(|request| request.operation == GroupOperation::Create)
-            || plan.users.iter().any(|request| request.operation == UserOperation::Create);
-        if !makes {
-            return Ok(runs);
-        }
-        let (journal, source) = (&self.inner.journal, self.inner.store.name());
-        for id in journal.plans(source, LOOKED_THROUGH).await? {
-            let records = journal.plan(source, &id).await?;
-            if is_of(&records, plan) {
-                runs.push((id, records));
-            }
-        }
-        Ok(runs)
-    }
-
     /// How a plan stands.
     pub async fn result(&self, plan: &str) -> Result<PlanResult, ProvisionError> {
         self.inner.result(plan).await
@@ -346,8 +301,12 @@ impl Inner {
             chains.entry(lock).or_default().push(operation.clone());
         }
         let chains: Vec<_> = order.into_iter().filter_map(|lock| chains.remove_entry(&lock)).collect();
+        let turns = Turns::of(self, plan).await?;
+        let turns = &turns;
         let mut running = futures::stream::iter(chains)
             .map(|(lock, operations)| async move {
+                let first = operations.first().map_or(0, |operation| operation.number);
+                turns.wait(&lock, first, observer.as_ref(), cancel).await?;
                 let _serial = self.lock(&lock).await;
                 chain::run(one, operations, shared).await
             })
@@ -401,7 +360,7 @@ pub fn result_of(plan: &str, records: &[JournalRecord]) -> PlanResult {
 }
 
 /// Whether these are the records of that very plan, under whatever key.
-fn is_of(records: &[JournalRecord], plan: &Plan) -> bool {
+pub(super) fn is_of(records: &[JournalRecord], plan: &Plan) -> bool {
     records.iter().any(|record| match &record.entry {
         Entry::Accepted { plan: earlier, .. } => earlier.asks_the_same(plan),
         _ => false,

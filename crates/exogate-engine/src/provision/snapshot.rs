@@ -10,12 +10,14 @@ use exogate_model::entitlement;
 use exogate_model::group::{GroupKind, MemberKind};
 use exogate_model::mailbox::MailboxKind;
 use exogate_model::operation::Party;
-use exogate_model::plan::{GroupOperation, Plan};
+use exogate_model::plan::{AttributeOperation, Op, Plan};
 use exogate_model::right::Right;
 use exogate_model::trustee::Trustee;
 use exogate_model::value::AttributeValue;
 use exogate_store::{AccountRecord, Found, GroupRecord, MailboxRef, SourceStore, StoreError};
 use futures::{StreamExt, TryStreamExt};
+
+use super::earlier::Earlier;
 
 /// The attribute of a group request that names its members.
 pub const MEMBERS: &str = "members";
@@ -171,8 +173,8 @@ pub struct Snapshot {
     pub groups: HashMap<String, Lookup<GroupState>>,
     /// Members and owners by the text that named them.
     pub parties: HashMap<String, Lookup<Party>>,
-    /// Groups that an earlier run of the very same plan made: id by name.
-    pub made: HashMap<String, String>,
+    /// What earlier runs of the very same plan made and deleted.
+    pub earlier: Earlier,
 }
 
 /// Look-ups under way at once; the store reads with a few connections.
@@ -190,14 +192,17 @@ impl Snapshot {
         let mut more_mailboxes = BTreeSet::new();
         let mut more_groups = BTreeSet::new();
         for request in &plan.accounts {
-            if let Some(Lookup::Found(account)) = accounts.get(&request.account) {
+            let Some(Lookup::Found(account)) = accounts.get(&request.account) else { continue };
+            if replaces(&request.attributes, SHARED_MAILBOX) {
                 more_mailboxes.extend(account.held.iter().map(|(mailbox, _)| mailbox.clone()));
+            }
+            if replaces(&request.attributes, GROUPS) {
                 more_groups.extend(account.groups.iter().cloned());
             }
         }
         for request in &plan.groups {
             if let Some(Lookup::Found(group)) = groups.get(&request.group)
-                && request.operation == GroupOperation::Modify
+                && replaces(&request.attributes, SHARED_MAILBOX)
             {
                 more_mailboxes.extend(group.held.iter().map(|(mailbox, _)| mailbox.clone()));
             }
@@ -206,8 +211,13 @@ impl Snapshot {
         more_groups.retain(|id| !groups.contains_key(id));
         mailboxes.extend(each(more_mailboxes, |key| mailbox(store, key)).await?);
         groups.extend(each(more_groups, |id| group(store, id)).await?);
-        Ok(Self { accounts, mailboxes, groups, parties, made: HashMap::new() })
+        Ok(Self { accounts, mailboxes, groups, parties, earlier: Earlier::default() })
     }
+}
+
+/// Whether a list is replaced as a whole.
+fn replaces(operations: &[AttributeOperation], name: &str) -> bool {
+    operations.iter().any(|operation| operation.op == Op::Set && operation.name.eq_ignore_ascii_case(name))
 }
 
 async fn each<T, F>(

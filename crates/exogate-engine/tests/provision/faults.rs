@@ -7,9 +7,8 @@ use exogate_engine::provision::{PlanResult, Silent};
 use exogate_model::operation::{Fault, Outcome};
 use exogate_sim::Scenario;
 use exogate_sim::faults::{FaultAction, FaultMatch, FaultRule};
-use tokio_util::sync::CancellationToken;
 
-use crate::world::{World, outcomes, patience, plan};
+use crate::world::{World, outcomes, patience};
 use crate::writes::{self, Write};
 
 /// What a fault may come to at the first attempt.
@@ -55,11 +54,11 @@ fn faults(exchange: bool) -> Vec<(&'static str, FaultAction, bool, First)> {
     faults
 }
 
-fn rule(action: FaultAction, write: bool, exchange: bool) -> FaultRule {
+fn rule(action: FaultAction, write: bool, path: &str) -> FaultRule {
     let when = FaultMatch {
         write: Some(write),
-        // Reading by POST is a write to the tenant's eyes; what changes groups has a path of its own.
-        path: Some(if exchange { "/adminapi/" } else { "/v1.0/groups" }.to_owned()),
+        // Reading by POST is a write to the tenant's eyes; what changes something has a path of its own.
+        path: Some(path.to_owned()),
         times: Some(if write { 1 } else { 1000 }),
         ..FaultMatch::default()
     };
@@ -68,19 +67,24 @@ fn rule(action: FaultAction, write: bool, exchange: bool) -> FaultRule {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_fault_on_each_write_by_exchange() {
-    walk(&writes::EXCHANGE, true).await;
+    walk(&writes::EXCHANGE, "/adminapi/").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_fault_on_each_write_by_graph() {
-    walk(&writes::GRAPH, false).await;
+    walk(&writes::GRAPH, "/v1.0/groups").await;
 }
 
-async fn walk(writes: &[Write], exchange: bool) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_fault_on_each_write_to_a_user() {
+    walk(&writes::USERS, "/v1.0/users").await;
+}
+
+async fn walk(writes: &[Write], path: &str) {
     let world = World::new(Scenario::default()).await;
-    for (fault, action, on_writes, first) in faults(exchange) {
+    for (fault, action, on_writes, first) in faults(path.contains("adminapi")) {
         for write in writes {
-            befallen(&world, *write, fault, rule(action.clone(), on_writes, exchange), first).await;
+            befallen(&world, *write, fault, rule(action.clone(), on_writes, path), first).await;
         }
     }
     assert_eq!(world.journal().verify(None).await.unwrap().broken, None);
@@ -89,13 +93,13 @@ async fn walk(writes: &[Write], exchange: bool) {
 
 async fn befallen(world: &World, (name, text): Write, fault: &str, rule: FaultRule, first: First) {
     let what = format!("{name}, {fault}");
-    let plan = plan(text);
+    let plan = world.prepared(text).await;
     let effects = world.effects();
     let provisioner = world.provisioner(patience(200));
     let submission = world.submission(&provisioner, &plan).await;
     let running = world.sim.running.world();
     running.set_faults(vec![rule]);
-    let result = provisioner.apply(submission, Arc::new(Silent), CancellationToken::new()).await.unwrap();
+    let result = world.submit(&provisioner, submission, Arc::new(Silent)).await.unwrap();
     let fired: u64 = running.faults.states().iter().map(|state| state.fired).sum();
     running.set_faults(Vec::new());
     assert!(fired > 0, "{what}: the fault did not come to pass");
@@ -110,8 +114,7 @@ async fn befallen(world: &World, (name, text): Write, fault: &str, rule: FaultRu
         last = again.plan;
     }
     assert_eq!(world.effects() - effects, 1, "{what}: once, and once only");
-    let undone = world.undo(&provisioner, &last).await;
-    assert!(!undone.results.is_empty() && undone.is_success(), "{what}: {undone:#?}");
+    world.undo(&provisioner, &last, writes::for_good(text), &what).await;
 }
 
 fn told_truly(result: &PlanResult, first: First, makes: bool, what: &str) {

@@ -108,3 +108,22 @@ async fn requests_for_one_object_and_under_one_key_come_one_after_the_other() {
     let already = many.iter().filter(|result| outcomes(result) == ["already so"]).count();
     assert_eq!(already, 7, "{:?}", many.iter().map(outcomes).collect::<Vec<_>>());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_at_one_object_come_in_the_order_of_the_journal() {
+    let world = World::new(Scenario::default()).await;
+    let before = world.effects();
+    let grant = plan(
+        r#"{"accounts":[{"account":"kim.akers@contoso.com","attributes":[
+        {"op":"add","name":"sharedMailbox","value":["Quiet: FullAccess","Quiet: SendAs"]}]}]}"#,
+    );
+    // Each with a journal and locks of its own, as processes have them.
+    let processes: Vec<_> = (0..6).map(|_| world.provisioner(patience(3000))).collect();
+    let many = futures::future::join_all(processes.iter().map(|one| world.apply(one, &grant))).await;
+    assert_eq!(world.effects() - before, 2, "each right is given once");
+    let done = many.iter().filter(|result| outcomes(result).contains(&"done")).count();
+    assert_eq!(done, 1, "{:?}", many.iter().map(outcomes).collect::<Vec<_>>());
+    assert!(many.iter().all(|result| result.is_success()));
+    assert_eq!(world.journal().verify(None).await.unwrap().broken, None);
+    world.agrees("in the end").await;
+}

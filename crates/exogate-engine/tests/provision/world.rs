@@ -1,11 +1,13 @@
 //! A tenant, what a source has stored of it, and a journal that outlives the provisioners on it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use exogate_engine::aggregate::Outcome as Aggregated;
 use exogate_engine::provision::{
-    Observer, Patience, PlanError, PlanResult, Provisioner, Rules, Silent, Snapshot, Submission, compile,
+    Observer, Patience, PlanError, PlanResult, ProvisionError, Provisioner, Rules, Secrets, Silent, Snapshot,
+    Submission, compile,
 };
 use exogate_engine::{SourceContext, Tenant};
 use exogate_model::clock::Clock;
@@ -14,12 +16,13 @@ use exogate_model::plan::Plan;
 use exogate_model::policy::{PolicyAttribute, PolicyKind, PolicyRequest, ProvisioningPolicy};
 use exogate_model::schema::{AttributeRequest, Schema};
 use exogate_model::source::SourceOptions;
-use exogate_sim::Scenario;
+use exogate_sim::{AppSpec, Scenario};
 use exogate_store::Journal;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{CONTOSO, Sim, Source, assert_same};
+use crate::writes;
 
 pub struct Now;
 
@@ -36,6 +39,7 @@ pub struct World {
     tenant: Tenant,
     policy: ProvisioningPolicy,
     folder: tempfile::TempDir,
+    numbers: AtomicU32,
 }
 
 /// Patience of tests.
@@ -69,10 +73,15 @@ fn settable(names: &[&str]) -> Vec<PolicyAttribute> {
 
 impl World {
     pub async fn new(scenario: Scenario) -> Self {
-        let sim = Sim::of(CONTOSO, scenario).await;
+        let mut app = AppSpec::exogate();
+        app.roles.push("User-PasswordProfile.ReadWrite.All".into());
+        app.directory_roles.push("User Administrator".into());
+        let sim = Sim::with_app(CONTOSO, scenario, app).await;
         let options = SourceOptions {
             aggregate_all_groups: true,
             manage_microsoft_365_groups: true,
+            manage_users: true,
+            delete_users: true,
             ..SourceOptions::default()
         };
         let mut source = Source::new(options.clone()).await;
@@ -93,7 +102,7 @@ impl World {
         let tenant = sim.tenant(true);
         let summary = source.aggregate(&tenant).await;
         assert_eq!(summary.outcome, Aggregated::Completed, "{:#?}", summary.streams);
-        Self { sim, source, tenant, policy, folder: tempfile::tempdir().unwrap() }
+        Self { sim, source, tenant, policy, folder: tempfile::tempdir().unwrap(), numbers: AtomicU32::new(0) }
     }
 
     pub fn journal(&self) -> Journal {
@@ -112,7 +121,7 @@ impl World {
         plan: &Plan,
     ) -> Result<Vec<Operation>, Vec<PlanError>> {
         let mut snapshot = Snapshot::of(&self.source.store, plan).await.unwrap();
-        snapshot.made = provisioner.made_before(plan).await.unwrap();
+        snapshot.earlier = provisioner.earlier_effects(plan).await.unwrap();
         let context = &self.source.context;
         let rules = Rules {
             account_schema: &context.account_schema,
@@ -140,19 +149,51 @@ impl World {
         observer: Arc<dyn Observer>,
     ) -> PlanResult {
         let submission = self.submission(provisioner, plan).await;
-        provisioner.apply(submission, observer, CancellationToken::new()).await.unwrap()
+        self.submit(provisioner, submission, observer).await.unwrap()
     }
 
-    /// Puts back what a plan changed.
-    pub async fn undo(&self, provisioner: &Provisioner, id: &str) -> PlanResult {
+    /// Carries out what was compiled, with a password beside it for whoever is to get one.
+    pub async fn submit(
+        &self,
+        provisioner: &Provisioner,
+        submission: Submission,
+        observer: Arc<dyn Observer>,
+    ) -> Result<PlanResult, ProvisionError> {
+        let secrets = match submission.plan.users.first() {
+            Some(request) => Secrets::password(&request.user, "An0ther!Secret".to_owned().into()),
+            None => Secrets::default(),
+        };
+        provisioner.apply_with(submission, secrets, observer, CancellationToken::new()).await
+    }
+
+    /// A write as a plan of its own, after what it needs was done.
+    pub async fn prepared(&self, text: &str) -> Plan {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let text = text.replace('%', &number.to_string());
+        if let Some(before) = writes::before(&text) {
+            let made = self.apply(&self.provisioner(patience(2000)), &plan(&before)).await;
+            assert!(made.is_success(), "{made:#?}");
+        }
+        // The directory dates to the second: what follows must be seen to come later.
+        self.sim.running.world().clock.advance(Duration::from_secs(2));
+        plan(&text)
+    }
+
+    /// Puts back what a plan changed, or makes sure that nobody promises to.
+    pub async fn undo(&self, provisioner: &Provisioner, id: &str, for_good: Option<&str>, what: &str) {
         let undo = provisioner.undo(id).await.unwrap();
+        if let Some(why) = for_good {
+            assert!(undo.operations.is_empty() && undo.left_out[0].contains(why), "{what}: {undo:#?}");
+            return;
+        }
         let submission = Submission {
             plan: Plan::default(),
             by: "tester".into(),
             operations: undo.operations,
             undoes: Some(id.to_owned()),
         };
-        provisioner.apply(submission, Arc::new(Silent), CancellationToken::new()).await.unwrap()
+        let undone = self.submit(provisioner, submission, Arc::new(Silent)).await.unwrap();
+        assert!(!undone.results.is_empty() && undone.is_success(), "{what}: {undone:#?}");
     }
 
     /// How many writes took effect since the tenant began: its audit log says so.

@@ -92,12 +92,52 @@ pub const GRAPH: [Write; 7] = [
     ("delete a security group", group!("VPN users", r#","operation":"delete""#, "")),
 ];
 
-/// Whether the plan makes a group, which must never be sent twice.
+/// What is done to users themselves. Each `%` stands for a number of its own.
+pub const USERS: [Write; 6] = [
+    (
+        "make a user",
+        r#"{"users":[{"user":"joiner%@contoso.com","operation":"create","attributes":[
+            {"name":"displayName","value":"New Joiner"},{"name":"department","value":"Sales"}]}]}"#,
+    ),
+    ("set a property of a user", kim!(r#"{"name":"department","value":"Sales"}"#)),
+    ("disable a user", kim!(r#"{"name":"accountEnabled","value":false}"#)),
+    (
+        "enable a user",
+        r#"{"accounts":[{"account":"no.mailbox@contoso.com","attributes":[{"name":"accountEnabled","value":true}]}]}"#,
+    ),
+    ("delete a user", r#"{"users":[{"user":"leaver%@contoso.com","operation":"delete"}]}"#),
+    ("give a password", r#"{"users":[{"user":"leaver%@contoso.com","operation":"setPassword"}]}"#),
+];
+
+/// Makes the user that a plan is about, where it needs one of its own.
+pub fn before(plan: &str) -> Option<String> {
+    let (_, rest) = plan.split_once("leaver")?;
+    let number = rest.split('@').next()?;
+    Some(format!(r#"{{"users":[{{"user":"leaver{number}@contoso.com","operation":"create"}}]}}"#))
+}
+
+/// Why it cannot be undone, if so.
+pub fn for_good(plan: &str) -> Option<&'static str> {
+    if plan.contains("setPassword") {
+        Some("the password before is not on record")
+    } else if plan.contains("leaver") && deletes(plan) {
+        Some("restored in the Entra admin center")
+    } else {
+        None
+    }
+}
+
+/// Whether the plan gives a password, which nobody can see to be so already.
+pub fn is_blind(plan: &str) -> bool {
+    plan.contains("setPassword")
+}
+
+/// Whether the plan makes a group or user, which must never be sent twice.
 pub fn makes(plan: &str) -> bool {
     plan.contains(r#""operation":"create""#)
 }
 
-/// Whether the plan deletes a group.
+/// Whether the plan deletes a group or user.
 pub fn deletes(plan: &str) -> bool {
     plan.contains(r#""operation":"delete""#)
 }

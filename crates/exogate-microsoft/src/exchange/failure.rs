@@ -70,6 +70,11 @@ impl Failure {
         self.type_name.as_deref().map(short).unwrap_or_default()
     }
 
+    /// The type with its namespace, if it says more than that something failed.
+    pub(super) fn telling_type(&self) -> Option<&str> {
+        self.type_name.as_deref().filter(|name| !WRAPPERS.contains(&short(name)))
+    }
+
     fn read_document(&mut self, json: &Value, depth: u8) {
         let error = member(json, "error").unwrap_or(json);
         let first = match error {

@@ -27,6 +27,7 @@ const fn told(kind: ErrorKind, sentence: &'static str, remedy: &'static str) -> 
 pub(super) fn error_of(what: &str, response: &WireResponse) -> WireError {
     let failure = Failure::read(response);
     let meaning = meaning_of(response.status.as_u16(), &failure);
+    let telling = failure.telling_type().map(str::to_owned);
     let mut error = WireError::new(meaning.kind, Service::Exchange, what)
         .with_status(response.status)
         .with_message(clip(&failure.text))
@@ -36,6 +37,14 @@ pub(super) fn error_of(what: &str, response: &WireResponse) -> WireError {
     error.type_name = failure.type_name;
     error.sentence = meaning.sentence.map(str::to_owned);
     error.remedy = meaning.remedy.map(str::to_owned);
+    if let (ErrorKind::Refused, None, Some(type_name)) = (&error.kind, &error.sentence, telling) {
+        let code = error.code.as_deref().map(|code| format!(", {code}")).unwrap_or_default();
+        let request = error.request_id.as_deref().map(|id| format!(", request {id}")).unwrap_or_default();
+        error.sentence =
+            Some(format!("Exchange Online refused with an error not known here, {type_name}{code}{request}"));
+        error.remedy =
+            Some("Read the service's reason; with the name of the error Microsoft can tell more.".to_owned());
+    }
     error
 }
 
@@ -123,6 +132,16 @@ fn by_type(name: &str, text: &str) -> Option<Meaning> {
             ErrorKind::Refused,
             "the object does not allow this operation",
             "Read the service's reason; objects mastered on premises must be changed there.",
+        ),
+        "RecipientTaskException" if by_words(text).is_none() => told(
+            ErrorKind::Refused,
+            "a rule that Exchange has for recipients does not allow it",
+            "Read the rule in the service's words, and ask for something that keeps it.",
+        ),
+        "ValidationException" if by_words(text).is_none() => told(
+            ErrorKind::Refused,
+            "Exchange finds a value that is not valid for this object",
+            "Correct the value that the service names.",
         ),
         _ => return None,
     })
@@ -249,6 +268,13 @@ fn not_found(text: &str) -> Meaning {
             ErrorKind::NotFound,
             "an object named in the call was not found",
             "Check the spelling of the user, trustee or member, and that it is not deleted.",
+        );
+    }
+    if says(text, "mailbox doesn't exist") {
+        return told(
+            ErrorKind::NotFound,
+            "the mailbox does not exist any more",
+            "Aggregate again; a mailbox deleted within 30 days can be restored.",
         );
     }
     plain(ErrorKind::NotFound)

@@ -13,7 +13,10 @@ use crate::layout::{lay_out, tune_durable};
 /// `exoj`: marks the file as a journal in SQLite's header.
 const APPLICATION_ID: i32 = 0x6578_6f6a;
 /// Steps of the layout; never edited after a release.
-const STEPS: &[&str] = &[include_str!("../../migrations/journal/0001_journal.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../../migrations/journal/0001_journal.sql"),
+    include_str!("../../migrations/journal/0002_turns.sql"),
+];
 /// How long a statement waits for another process.
 const PATIENCE: Duration = Duration::from_secs(15);
 

@@ -10,6 +10,7 @@ mod owner;
 mod read;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -23,7 +24,7 @@ use tokio::sync::oneshot;
 
 pub use self::chain::Verified;
 use self::owner::Owner;
-use self::writer::Job;
+use self::writer::{Job, Writer};
 use crate::error::{Fault, StoreError};
 
 /// An entry to be appended.
@@ -104,10 +105,10 @@ impl Journal {
         let connection = file::open(&path).map_err(|fault| StoreError::from_fault(&path, fault))?;
         let (jobs, queue) = mpsc::channel();
         let owner = Owner::new();
-        let (for_writer, named) = (path.clone(), owner.name().to_owned());
+        let writer = Writer::new(connection, path.clone(), owner.name().to_owned(), Arc::clone(&clock));
         std::thread::Builder::new()
             .name("exogate-journal".to_owned())
-            .spawn(move || writer::work(connection, &for_writer, &named, &queue))
+            .spawn(move || writer.work(&queue))
             .map_err(|error| StoreError::CannotOpen { path: path.clone(), source: Box::new(error) })?;
         Ok(Self { inner: Arc::new(Inner { path, clock, owner, jobs }) })
     }
@@ -138,7 +139,7 @@ impl Journal {
         entries: Vec<NewEntry>,
         key: Option<(String, Option<String>)>,
     ) -> Result<Acceptance, StoreError> {
-        let at = self.inner.clock.now().as_millisecond();
+        let at = self.millisecond();
         let (answer, outcome) = oneshot::channel();
         self.inner.jobs.send(Job { at, entries, key, answer }).map_err(|_| StoreError::Closed)?;
         outcome.await.map_err(|_| StoreError::Closed)?
@@ -177,7 +178,15 @@ impl Journal {
     /// Plans that have operations without an end, and whose process lives no more.
     pub async fn abandoned(&self, source: &str) -> Result<Vec<String>, StoreError> {
         let source = source.to_owned();
-        self.read(move |connection| read::abandoned(connection, &source)).await
+        let now = self.millisecond();
+        self.read(move |connection| read::abandoned(connection, &source, now)).await
+    }
+
+    /// Which plans of other living processes came first to objects that this plan is about, and have
+    /// not come to an end there: by object. No more are added later.
+    pub async fn ahead(&self, source: &str, plan: &str) -> Result<BTreeMap<String, String>, StoreError> {
+        let (source, plan, now) = (source.to_owned(), plan.to_owned(), self.millisecond());
+        self.read(move |connection| read::ahead(connection, &source, &plan, now)).await
     }
 
     /// The time by which entries are dated.
@@ -189,16 +198,20 @@ impl Journal {
     /// false if somebody else came first.
     pub async fn adopt(&self, source: &str, plan: &str) -> Result<bool, StoreError> {
         let (source, plan, path) = (source.to_owned(), plan.to_owned(), self.inner.path.clone());
-        let owner = self.inner.owner.name().to_owned();
+        let (owner, now) = (self.inner.owner.name().to_owned(), self.millisecond());
         tokio::task::spawn_blocking(move || {
             let adopt = || {
                 let mut connection = file::connect(&path)?;
-                read::adopt(&mut connection, &source, &plan, &owner)
+                read::adopt(&mut connection, (&source, &plan), &owner, now)
             };
             adopt().map_err(|fault| StoreError::from_fault(&path, fault))
         })
         .await
         .map_err(|_| StoreError::Closed)?
+    }
+
+    fn millisecond(&self) -> i64 {
+        self.now().as_millisecond()
     }
 
     /// Computes every hash again. `head`: the hash of an entry that was noted before and must still

@@ -1,5 +1,7 @@
 //! Reading the journal, and taking over what its owner left.
 
+use std::collections::BTreeMap;
+
 use exogate_model::operation::Entry;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -62,31 +64,71 @@ pub(super) fn plans_before(
     Ok(plans.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn abandoned(connection: &Connection, source: &str) -> Result<Vec<String>, Fault> {
-    let mut statement = connection
-        .prepare_cached("SELECT DISTINCT plan, owner FROM unfinished WHERE source = ?1 ORDER BY plan")?;
-    let found = statement
-        .query_map([source], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut plans: Vec<String> =
-        found.into_iter().filter(|(_, name)| owner::is_gone(name)).map(|(plan, _)| plan).collect();
+/// Plans with unfinished operations of owners that are gone.
+pub(super) fn abandoned(connection: &Connection, source: &str, now: i64) -> Result<Vec<String>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT u.plan, u.owner, o.beat FROM unfinished u LEFT JOIN owners o ON o.owner = u.owner
+         WHERE u.source = ?1 ORDER BY u.plan",
+    )?;
+    let mut rows = statement.query([source])?;
+    let mut plans: Vec<String> = Vec::new();
+    while let Some(row) = rows.next()? {
+        if owner::is_gone(&row.get::<_, String>(1)?, row.get(2)?, now) {
+            plans.push(row.get(0)?);
+        }
+    }
     plans.dedup();
     Ok(plans)
 }
 
+/// Plans of living owners that came first to an object that this plan is about, by object.
+pub(super) fn ahead(
+    connection: &Connection,
+    source: &str,
+    plan: &str,
+    now: i64,
+) -> Result<BTreeMap<String, String>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT mine.object, other.plan, other.owner, o.beat
+         FROM unfinished mine JOIN unfinished other
+             ON other.source = mine.source AND other.object = mine.object
+                 AND other.accepted < mine.accepted AND other.owner <> mine.owner
+             LEFT JOIN owners o ON o.owner = other.owner
+         WHERE mine.source = ?1 AND mine.plan = ?2",
+    )?;
+    let mut rows = statement.query((source, plan))?;
+    let mut ahead = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        if !owner::is_gone(&row.get::<_, String>(2)?, row.get(3)?, now) {
+            ahead.insert(row.get(0)?, row.get(1)?);
+        }
+    }
+    Ok(ahead)
+}
+
 /// Takes a plan over from an owner that is gone; false if it has a living one, or no open end.
-pub(super) fn adopt(connection: &mut Connection, source: &str, plan: &str, new: &str) -> Result<bool, Fault> {
+pub(super) fn adopt(
+    connection: &mut Connection,
+    (source, plan): (&str, &str),
+    new: &str,
+    now: i64,
+) -> Result<bool, Fault> {
     // Begun as a writer, so that of two who see it abandoned only one takes it.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let owners = transaction
-        .prepare("SELECT DISTINCT owner FROM unfinished WHERE source = ?1 AND plan = ?2")?
-        .query_map((source, plan), |row| row.get::<_, String>(0))?
+        .prepare(
+            "SELECT DISTINCT u.owner, o.beat FROM unfinished u LEFT JOIN owners o ON o.owner = u.owner
+             WHERE u.source = ?1 AND u.plan = ?2",
+        )?
+        .query_map((source, plan), |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?)))?
         .collect::<Result<Vec<_>, _>>()?;
-    if owners.is_empty() || !owners.iter().all(|name| owner::is_gone(name)) {
+    if owners.is_empty() || !owners.iter().all(|(name, beat)| owner::is_gone(name, *beat, now)) {
         return Ok(false);
     }
     transaction
         .execute("UPDATE unfinished SET owner = ?3 WHERE source = ?1 AND plan = ?2", (source, plan, new))?;
+    owner::beat(&transaction, new, now)?;
+    owner::forget_idle(&transaction)?;
     transaction.commit()?;
     Ok(true)
 }

@@ -1,14 +1,17 @@
 //! The one thread that appends: whatever waits when it comes by is committed, and synced, together.
 
-use std::path::Path;
-use std::sync::mpsc::Receiver;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Instant;
 
+use exogate_model::clock::Clock;
 use exogate_model::operation::Entry;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::chain::{Covered, GENESIS};
-use super::{Acceptance, NewEntry, read};
+use super::{Acceptance, NewEntry, owner, read};
 use crate::codec;
 use crate::error::{Fault, StoreError};
 
@@ -24,17 +27,48 @@ pub(super) struct Job {
 /// Jobs committed together at most.
 const GROUP: usize = 512;
 
-/// Works off jobs until nobody can send any more.
-pub(super) fn work(mut connection: Connection, path: &Path, owner: &str, queue: &Receiver<Job>) {
-    while let Ok(first) = queue.recv() {
+/// The thread's own: the one connection that appends.
+pub(super) struct Writer {
+    connection: Connection,
+    path: PathBuf,
+    owner: String,
+    clock: Arc<dyn Clock>,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, path: PathBuf, owner: String, clock: Arc<dyn Clock>) -> Self {
+        Self { connection, path, owner, clock }
+    }
+
+    /// Works off jobs until nobody can send any more.
+    pub(super) fn work(mut self, queue: &Receiver<Job>) {
+        let mut shown = Instant::now();
+        loop {
+            match queue.recv_timeout(owner::BEAT.saturating_sub(shown.elapsed())) {
+                Ok(first) => self.group(first, queue),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if shown.elapsed() >= owner::BEAT {
+                shown = Instant::now();
+                let now = self.clock.now().as_millisecond();
+                if let Err(fault) = owner::beat_if_busy(&self.connection, &self.owner, now) {
+                    let error = StoreError::from_fault(&self.path, fault);
+                    tracing::warn!(%error, "no sign of life could be shown in the journal");
+                }
+            }
+        }
+    }
+
+    /// Commits a job with all that wait behind it.
+    fn group(&mut self, first: Job, queue: &Receiver<Job>) {
         let mut jobs = vec![first];
         while jobs.len() < GROUP
             && let Ok(job) = queue.try_recv()
         {
             jobs.push(job);
         }
-        let outcome = commit(&mut connection, owner, &jobs);
-        match outcome {
+        match self.commit(&jobs) {
             Ok(acceptances) => {
                 for (job, acceptance) in jobs.into_iter().zip(acceptances) {
                     // Nobody listening is fine: the entry is there.
@@ -46,7 +80,7 @@ pub(super) fn work(mut connection: Connection, path: &Path, owner: &str, queue: 
                 let mut fault = Some(fault);
                 for job in jobs {
                     let error = match fault.take() {
-                        Some(fault) => StoreError::from_fault(path, fault),
+                        Some(fault) => StoreError::from_fault(&self.path, fault),
                         None => StoreError::Closed,
                     };
                     let _ = job.answer.send(Err(error));
@@ -54,18 +88,18 @@ pub(super) fn work(mut connection: Connection, path: &Path, owner: &str, queue: 
             }
         }
     }
-}
 
-fn commit(connection: &mut Connection, owner: &str, jobs: &[Job]) -> Result<Vec<Acceptance>, Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Another process may append too: the head is what the file says now.
-    let mut head = head(&transaction)?;
-    let mut acceptances = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        acceptances.push(put(&transaction, owner, job, &mut head)?);
+    fn commit(&mut self, jobs: &[Job]) -> Result<Vec<Acceptance>, Fault> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may append too: the head is what the file says now.
+        let mut head = head(&transaction)?;
+        let mut acceptances = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            acceptances.push(put(&transaction, &self.owner, job, &mut head)?);
+        }
+        transaction.commit()?;
+        Ok(acceptances)
     }
-    transaction.commit()?;
-    Ok(acceptances)
 }
 
 struct Head {
@@ -122,20 +156,30 @@ fn put(transaction: &Transaction<'_>, owner: &str, job: &Job, head: &mut Head) -
                 hash,
             ))?;
         *head = Head { sequence: covered.sequence, hash };
-        follow(transaction, owner, new)?;
+        follow(transaction, owner, new, &covered)?;
     }
     Ok(Acceptance::Accepted)
 }
 
 /// Keeps the list of operations without an end.
-fn follow(transaction: &Transaction<'_>, owner: &str, new: &NewEntry) -> Result<(), Fault> {
+fn follow(
+    transaction: &Transaction<'_>,
+    owner: &str,
+    new: &NewEntry,
+    covered: &Covered<'_>,
+) -> Result<(), Fault> {
     match (&new.entry, new.operation) {
         (Entry::Accepted { operations, .. }, _) => {
+            owner::forget_idle(transaction)?;
+            owner::beat(transaction, owner, covered.at)?;
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO unfinished (source, plan, operation, owner) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO unfinished (source, plan, operation, owner, object, accepted)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?;
             for operation in operations {
-                insert.execute((&new.source, &new.plan, operation.number, owner))?;
+                let object = operation.target.lock();
+                let accepted = covered.sequence;
+                insert.execute((&new.source, &new.plan, operation.number, owner, object, accepted))?;
             }
         }
         (Entry::Finished { .. }, Some(operation)) => {

@@ -125,7 +125,7 @@ impl Changing {
     /// The operations of a plan, or every reason why it is refused.
     pub async fn compile(&self, app: &App, plan: &Plan) -> Result<Vec<Operation>, Failure> {
         let mut snapshot = Snapshot::of(&self.store, plan).await.map_err(connect::from_store)?;
-        snapshot.made = self.provisioner.made_before(plan).await.map_err(from_provision)?;
+        snapshot.earlier = self.provisioner.earlier_effects(plan).await.map_err(from_provision)?;
         let rules = Rules {
             account_schema: &self.source.account_schema,
             group_schema: &self.source.group_schema,
@@ -156,14 +156,14 @@ impl Changing {
         }
         let review: Vec<&Operation> = operations.iter().filter(|operation| operation.review).collect();
         if !review.is_empty() && !options.reviewed {
-            let what = format!("{} of {} operations must be reviewed", review.len(), operations.len());
+            let what = format!("{} of {} must be reviewed", review.len(), counted(operations.len()));
             if !(ask || app.environment.stderr_terminal) || !confirm(app, &format!("{what}. Confirm them?"))?
             {
                 return Err(Failure::usage(what).hint(
                     "look at them with --dry-run, then confirm with --reviewed; nothing was carried out",
                 ));
             }
-        } else if ask && !confirm(app, &format!("Carry out {} operations?", operations.len()))? {
+        } else if ask && !confirm(app, &format!("Carry out {}?", counted(operations.len())))? {
             return Err(Failure::usage("not confirmed; nothing was carried out").hint("confirm with --yes"));
         }
         let total = operations.len();
@@ -210,13 +210,17 @@ impl Changing {
             }
         }
         let already = operations.iter().filter(|operation| operation.already).count();
-        text.push_str(&format!("{} operations, {already} of them already so.\n", operations.len()));
+        text.push_str(&format!("{}, {already} of them already so.\n", counted(operations.len())));
         match on_stdout {
             true => app.console.print(&text)?,
             false => app.console.note(text.trim_end()),
         }
         Ok(())
     }
+}
+
+fn counted(operations: usize) -> String {
+    if operations == 1 { "1 operation".to_owned() } else { format!("{operations} operations") }
 }
 
 fn kind(kind: TargetKind) -> String {
@@ -313,15 +317,26 @@ struct Progress {
 
 impl Progress {
     fn new(app: &App, total: usize) -> Self {
-        let bar = app.console.shows_progress().then(|| indicatif::ProgressBar::new(total as u64));
+        let bar = app.console.shows_progress().then(|| {
+            let bar = indicatif::ProgressBar::new(total as u64);
+            match indicatif::ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}") {
+                Ok(style) => bar.with_style(style),
+                Err(_) => bar,
+            }
+        });
         Self { bar }
     }
 }
 
 impl Observer for Progress {
     fn reached(&self, step: Step) -> BoxFuture<'_, ()> {
-        if let (Some(bar), Step::Verifying(_)) = (&self.bar, step) {
-            bar.set_message("waiting until it is visible");
+        let message = match step {
+            Step::Verifying(_) => "waiting until it is visible",
+            Step::Queued(_) => "waiting for another plan on the same object",
+            _ => "",
+        };
+        if let (Some(bar), false) = (&self.bar, message.is_empty()) {
+            bar.set_message(message);
         }
         Box::pin(std::future::ready(()))
     }

@@ -4,7 +4,9 @@
 //! which they must happen. Everything that can be known to fail is refused here, all of it at once.
 
 mod attributes;
+mod create;
 mod groups;
+mod memberships;
 mod rights;
 mod users;
 
@@ -88,7 +90,7 @@ struct Compiler<'a> {
     steps: Vec<Step>,
     rights: BTreeMap<(String, String), rights::Wanted>,
     edits: BTreeMap<(String, String), attributes::Wanted>,
-    memberships: BTreeMap<String, groups::Wanted>,
+    memberships: BTreeMap<String, memberships::Wanted>,
 }
 
 /// What of an object does not depend on the plan.
@@ -143,6 +145,21 @@ impl<'a> Compiler<'a> {
         };
         self.refuse(of, attribute, problem);
         None
+    }
+
+    /// Whether an earlier run of this plan has deleted it, which is told then.
+    fn deleted_before(&mut self, of: &str, action: Action) -> bool {
+        let Some(target) = self.snapshot.earlier.deleted.get(of) else { return false };
+        self.steps.push(Step {
+            phase: Phase::Delete,
+            target: target.clone(),
+            action,
+            serves: vec![Request { of: of.to_owned(), attribute: String::new() }],
+            shown: vec![shown(target.name.as_str(), "deleted", "deleted")],
+            already: true,
+            review: false,
+        });
+        true
     }
 
     /// Why something that exists may not be known.

@@ -270,7 +270,7 @@ fn what_an_earlier_run_made_is_completed_and_not_refused() {
     );
     assert!(compiled(&snapshot(), &plan).unwrap_err().contains("exists already"));
     let mut snapshot = snapshot();
-    snapshot.made = HashMap::from([("list".to_owned(), "list".to_owned())]);
+    snapshot.earlier.made = HashMap::from([("list".to_owned(), "list".to_owned())]);
     let calls = compiled(&snapshot, &plan).unwrap();
     assert_eq!(calls.len(), 3, "{calls:#?}");
     assert!(calls.iter().all(|call| !call.starts_with("New-")));

@@ -8,7 +8,7 @@ use exogate_model::schema::{AttributeDefinition, AttributeSource};
 use exogate_model::value::AttributeValue;
 
 use super::attributes::words;
-use super::groups::alias_of;
+use super::create::alias_of;
 use super::{Compiler, Phase, Step, shown};
 use crate::provision::error::Problem;
 use crate::provision::snapshot::{AccountState, Lookup};
@@ -59,6 +59,11 @@ impl Compiler<'_> {
                 self.refuse(of, "", Problem::UsersNotDeleted);
             }
             UserOperation::Delete => {
+                if let Some(Lookup::Missing { .. }) = self.snapshot.accounts.get(of)
+                    && self.deleted_before(of, Action::DeleteUser)
+                {
+                    return;
+                }
                 self.user_step(of, Phase::Delete, Action::DeleteUser, ("user", "", "(none)"));
             }
             UserOperation::SetPassword => {
@@ -90,8 +95,14 @@ impl Compiler<'_> {
 
     fn create_user(&mut self, request: &UserRequest) {
         let of = request.user.as_str();
-        if let Some(Lookup::Found(_) | Lookup::Ambiguous { .. }) = self.snapshot.accounts.get(of) {
-            return self.refuse(of, "", Problem::UserExists { name: of.to_owned() });
+        let snapshot = self.snapshot;
+        match snapshot.accounts.get(of) {
+            None | Some(Lookup::Missing { .. }) => {}
+            // An earlier run of this plan made it, and something else of the plan failed.
+            Some(Lookup::Found(account)) if snapshot.earlier.made.get(of) == Some(&account.party.id) => {
+                return self.complete_user(request, account);
+            }
+            Some(_) => return self.refuse(of, "", Problem::UserExists { name: of.to_owned() }),
         }
         let Some(local) = local_part(of) else {
             return self.refuse(of, "", Problem::UserName { name: of.to_owned() });
@@ -138,6 +149,17 @@ impl Compiler<'_> {
             already: false,
             review: false,
         });
+    }
+
+    /// The rest of a creation of which the user is there already.
+    fn complete_user(&mut self, request: &UserRequest, account: &AccountState) {
+        for operation in &request.attributes {
+            let serves = Request { of: request.user.clone(), attribute: operation.name.clone() };
+            let edit = self.attribute_of_new(&serves, operation);
+            if let Some(edit) = edit.filter(|edit| edit.attribute != "userPrincipalName") {
+                self.want_edit(&serves, target_of(account), None, edit, &account.attributes, false);
+            }
+        }
     }
 
     fn attribute_of_new(&mut self, serves: &Request, operation: &AttributeOperation) -> Option<Edit> {

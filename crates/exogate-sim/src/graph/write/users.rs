@@ -194,10 +194,15 @@ pub fn update(scene: &Scene<'_>, call: &Call, key: &str) -> Result<Answer, Graph
     }
     check_password(&body)?;
     let name = object.upn().unwrap_or_default().to_owned();
+    let now = scene.now;
     let mut edit = scene.edit(&mut state);
     edit.update(idx, |object| {
         for assignment in &assignments {
             assignment.apply(object);
+        }
+        // A new password ends the sessions that began with the old one, and is dated.
+        if let (true, Some(user)) = (password, object.user_mut()) {
+            user.sessions_valid_from = Some(now);
         }
     })
     .map_err(|error| refused(&error))?;
