@@ -12,7 +12,7 @@ use exogate_model::clock::FixedClock;
 use exogate_model::group::GroupKind;
 use exogate_model::plan::Plan;
 use exogate_model::policy::ProvisioningPolicy;
-use exogate_model::schema::Schema;
+use exogate_model::schema::{Schema, SchemaError};
 use exogate_model::source::SourceOptions;
 use exogate_model::value::AttributeValue;
 use exogate_store::{Found, SourceStore, Store, StoreError};
@@ -73,7 +73,10 @@ pub async fn run(accounts: usize, requests: usize, rounds: usize) -> Result<f64>
     let plan = plan_of(&store, requests).await?;
     tenant.stop()?;
 
-    let (account, group) = (Schema::account(&[], true)?, Schema::group(&[])?);
+    let schema = |checked: Result<Schema, Vec<SchemaError>>| {
+        checked.map_err(|errors| anyhow::anyhow!("no schema: {:?}", errors.first()))
+    };
+    let (account, group) = (schema(Schema::account(&[], true))?, schema(Schema::group(&[]))?);
     let (policy, options) = (ProvisioningPolicy::default(), SourceOptions::default());
     let rules = Rules { account_schema: &account, group_schema: &group, policy: &policy, options: &options };
     let [mut reading, mut looking, mut compiling, mut both]: [Part; 4] = Default::default();

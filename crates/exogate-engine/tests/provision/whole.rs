@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use exogate_engine::provision::Silent;
+use exogate_engine::provision::{PlanResult, Silent};
 use exogate_model::operation::Outcome;
 use exogate_sim::Scenario;
 use tokio_util::sync::CancellationToken;
@@ -123,7 +123,7 @@ async fn processes_at_one_object_come_in_the_order_of_the_journal() {
     assert_eq!(world.effects() - before, 2, "each right is given once");
     let done = many.iter().filter(|result| outcomes(result).contains(&"done")).count();
     assert_eq!(done, 1, "{:?}", many.iter().map(outcomes).collect::<Vec<_>>());
-    assert!(many.iter().all(|result| result.is_success()));
+    assert!(many.iter().all(PlanResult::is_success));
     assert_eq!(world.journal().verify(None).await.unwrap().broken, None);
     world.agrees("in the end").await;
 }
