@@ -12,13 +12,16 @@ use crate::child;
 use crate::drain::{Question, Taken, drain};
 use crate::http;
 use crate::table::{self, Table, mib, seconds};
-use crate::tenant::{Facts, Tenant};
+use crate::tenant::Tenant;
 
 #[derive(clap::Args)]
 pub struct Args {
     /// People of the tenant whose mailboxes are listed.
     #[arg(long, default_value_t = 20_000)]
     users: u32,
+    /// What is listed, with every property.
+    #[arg(long, default_value = "Get-Mailbox")]
+    cmdlet: String,
     /// Connections at once.
     #[arg(long, default_value_t = 4)]
     connections: usize,
@@ -74,7 +77,7 @@ pub async fn run(args: &Args) -> Result<()> {
     println!("machine: {}\n", table::machine());
     let mut tenant =
         Tenant::start(&["--users", &args.users.to_string(), "--shared", "200", "--groups", "50"])?;
-    let mut pages = Side::new(full_mailboxes(&tenant, &tenant.facts).await?);
+    let mut pages = Side::new(listing(&tenant, &args.cmdlet).await?);
     // Once around first: nothing is measured that happens only once, and the page size is known.
     let first: Taken = drain(&pages.question, 1, Duration::from_millis(1)).await?;
     let ca = tenant.folder().join("constant.pem");
@@ -103,7 +106,7 @@ pub async fn run(args: &Args) -> Result<()> {
 
     let mut table = Table::new(["", "MB/s", "least", "most", "MB per answer", "server's CPU ms per MB"]);
     bytes.row("constant bytes", &mut table);
-    pages.row("Get-Mailbox, every property", &mut table);
+    pages.row(&format!("{}, every property", args.cmdlet), &mut table);
     table.print();
     println!("\n{} connections, no compression; client and server share the machine", args.connections);
     if args.large > 0 {
@@ -116,17 +119,19 @@ pub async fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The listing of all mailboxes with every property.
-async fn full_mailboxes(tenant: &Tenant, facts: &Facts) -> Result<Question> {
+/// The listing of everything that a cmdlet lists, with every property.
+async fn listing(tenant: &Tenant, cmdlet: &str) -> Result<Question> {
+    let facts = &tenant.facts;
     let client = http::client(&tenant.ca(), false)?;
     let secret = tenant.secret()?;
     let application = (facts.client_id.as_str(), secret.as_str());
     let resource = "https://outlook.office365.com";
     let token = http::token(&client, &facts.origin(), &facts.tenant_id, application, resource).await?;
     let url = format!("{}/adminapi/beta/{}/InvokeCommand", facts.origin(), facts.tenant_id);
-    let body = r#"{"CmdletInput":{"CmdletName":"Get-Mailbox","Parameters":{"ResultSize":"Unlimited"}}}"#;
-    let anchor = http::anchor(&facts.tenant_id);
-    Ok(Question { client, url, token, anchor, body: body.to_owned() })
+    let body = format!(
+        r#"{{"CmdletInput":{{"CmdletName":"{cmdlet}","Parameters":{{"ResultSize":"Unlimited"}}}}}}"#
+    );
+    Ok(Question { client, url, token, anchor: http::anchor(&facts.tenant_id), body })
 }
 
 #[derive(Deserialize)]
@@ -138,19 +143,25 @@ struct Counts {
 
 /// Starts a large tenant, lists some of it, and tells its memory.
 async fn large(users: u32) -> Result<()> {
-    let mut tenant =
-        Tenant::start(&["--users", &users.to_string(), "--shared", "5000", "--groups", "10000"])?;
+    let [shared, groups, memberships] = [users / 50, users / 10, users.saturating_mul(3)];
+    let mut tenant = Tenant::start(&[
+        format!("--users={users}"),
+        format!("--shared={shared}"),
+        format!("--groups={groups}"),
+        format!("--memberships={memberships}"),
+    ])?;
     let counts: Counts = tenant.ask("tenant").await?;
-    let question = full_mailboxes(&tenant, &tenant.facts).await?;
-    drain(&question, 4, Duration::from_secs(10)).await?;
+    let ready = child::peak(&tenant.child)?;
+    drain(&listing(&tenant, "Get-Mailbox").await?, 4, Duration::from_secs(10)).await?;
     let peak = child::peak(&tenant.child)?;
     let mailboxes: u64 =
         counts.recipients.iter().filter(|(kind, _)| kind.ends_with("Mailbox")).map(|(_, n)| n).sum();
     println!(
-        "a tenant of {} users, {mailboxes} mailboxes and {} groups: ready in {}, peak memory {} with mailboxes being listed, goal at most 4096 MiB",
+        "a tenant of {} users, {mailboxes} mailboxes, {} groups and {memberships} memberships: ready in {} with a peak memory of {}, {} with mailboxes being listed; goal at most 60 s and 4096 MiB",
         counts.users,
         counts.groups,
         seconds(tenant.took),
+        mib(ready),
         mib(peak)
     );
     tenant.stop()

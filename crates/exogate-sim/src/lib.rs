@@ -12,6 +12,7 @@ pub mod faults;
 pub mod fixture;
 pub mod generate;
 pub mod graph;
+mod json;
 pub mod latency;
 pub mod options;
 pub mod server;

@@ -15,7 +15,7 @@ use super::error::ExchangeError;
 use super::knobs::{DeniedReply, ExchangeKnobs, WriteReply};
 use super::page::{Binding, Cursor};
 use super::rbac::Access;
-use super::render::write_string;
+use crate::json::push_text;
 
 /// A caller that may use the API at all.
 #[derive(Debug)]
@@ -162,7 +162,7 @@ impl Envelope<'_> {
         );
         let mut out = Vec::with_capacity(512);
         out.extend_from_slice(b"{\"@odata.context\":");
-        write_string(&mut out, &format!("{base}/$metadata#Collection(Exchange.GenericHashTable)"));
+        push_text(&mut out, &format!("{base}/$metadata#Collection(Exchange.GenericHashTable)"));
         if let Some(cursor) = next {
             let token = self.binding.token(cursor, self.ctx.now());
             let last = self.req.path.segment(3).unwrap_or("InvokeCommand");
@@ -173,7 +173,7 @@ impl Envelope<'_> {
                 )
             });
             out.extend_from_slice(b",\"@odata.nextLink\":");
-            write_string(
+            push_text(
                 &mut out,
                 &format!("{base}/{last}?{}%24skiptoken={token}", select.unwrap_or_default()),
             );
@@ -186,7 +186,7 @@ impl Envelope<'_> {
             if at > 0 {
                 out.push(b',');
             }
-            write_string(&mut out, warning);
+            push_text(&mut out, warning);
         }
         out.push(b']');
         out
@@ -209,7 +209,8 @@ impl Envelope<'_> {
         head.extend_from_slice(b",\"value\":[");
         let mut reply = Reply::status(StatusCode::OK);
         reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-        reply.body = ReplyBody::Chunks(vec![head.into(), page.rows.into(), Bytes::from_static(b"]}")]);
+        let pieces = std::iter::once(head.into()).chain(page.rows.into_pieces());
+        reply.body = ReplyBody::Chunks(pieces.chain([Bytes::from_static(b"]}")]).collect());
         self.finish(reply)
     }
 
@@ -232,7 +233,7 @@ impl Envelope<'_> {
     pub fn confirmation(&self, message: &str) -> Reply {
         let mut body = self.head(None, &[]);
         body.extend_from_slice(b",\"@adminapi.confirmationmessage\":");
-        write_string(&mut body, message);
+        push_text(&mut body, message);
         body.extend_from_slice(b",\"value\":[]}");
         self.finish(Reply::with(StatusCode::OK, JSON, body))
     }

@@ -15,7 +15,7 @@ use crate::world::World;
 use super::answer;
 use super::dispatch;
 use super::error::{Condition, ExchangeError};
-use super::render::write_string;
+use crate::json::push_text;
 
 #[derive(Deserialize)]
 struct Batch<'a> {
@@ -111,9 +111,9 @@ fn one(ctx: &World, outer: &Request, item: &Item<'_>) -> Vec<u8> {
             "retry-after" => "Retry-After",
             _ => "OData-Version",
         };
-        write_string(&mut out, shown);
+        push_text(&mut out, shown);
         out.push(b':');
-        write_string(&mut out, value);
+        push_text(&mut out, value);
     }
     out.push(b'}');
     let body = reply.body.to_bytes();
@@ -126,7 +126,7 @@ fn one(ctx: &World, outer: &Request, item: &Item<'_>) -> Vec<u8> {
         if is_json {
             out.extend_from_slice(&body);
         } else {
-            write_string(&mut out, &String::from_utf8_lossy(&body));
+            push_text(&mut out, &String::from_utf8_lossy(&body));
         }
     }
     out.push(b'}');

@@ -6,14 +6,11 @@ use super::clixml;
 use super::odata::entity::{self, Shape};
 use super::page::Cursor;
 use super::render::{Projection, Row, Template};
-use super::schema::{Property, RowClass};
+use super::schema::RowClass;
+use super::sheets::{Scroll, Sheets};
 
 /// Said when more rows exist than ResultSize lets through.
 pub const MORE_RESULTS: &str = "There are more results available than are currently displayed. To view them, increase the value for the ResultSize parameter.";
-
-/// Rows after which the size of a page is guessed, and the most that is set aside for it.
-const SAMPLE: u64 = 16;
-const LARGEST_RESERVE: usize = 32 << 20;
 
 /// Which part of a listing is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -46,20 +43,15 @@ enum Layout {
 }
 
 impl Layout {
-    fn compile(
-        format: &Format,
-        class: RowClass,
-        projection: &Projection,
-        varies: fn(&Property) -> bool,
-    ) -> Self {
+    fn compile(format: &Format, class: RowClass, projection: &Projection) -> Self {
         match format {
-            Format::Json => Self::Json(Template::compile(class, projection, varies)),
+            Format::Json => Self::Json(Template::compile(class, projection)),
             Format::Clixml => Self::Clixml(clixml::Layout::compile(class, projection)),
             Format::Entity(shape) => Self::Entity(entity::Layout::compile(class, projection, shape)),
         }
     }
 
-    fn write<R: Row + ?Sized>(&self, row: &R, out: &mut Vec<u8>) {
+    fn write<R: Row + ?Sized>(&mut self, row: &R, out: &mut Vec<u8>) {
         match self {
             Self::Json(template) => template.write(row, out),
             Self::Clixml(layout) => layout.write(row, out),
@@ -77,7 +69,7 @@ pub struct Page {
     pub format: Format,
     layout: Option<(RowClass, Layout)>,
     /// The rows, joined by commas.
-    pub rows: Vec<u8>,
+    pub rows: Scroll,
     /// How many there are.
     pub count: u64,
     /// Where the next page begins, if there is one.
@@ -89,13 +81,13 @@ pub struct Page {
 impl Page {
     /// An empty page.
     #[must_use]
-    pub fn new(window: Window, projection: Projection) -> Self {
+    pub fn new(window: Window, projection: Projection, sheets: &Sheets) -> Self {
         Self {
             window,
             projection,
             format: Format::default(),
             layout: None,
-            rows: Vec::new(),
+            rows: Scroll::new(sheets),
             count: 0,
             next: None,
             warnings: Vec::new(),
@@ -123,7 +115,6 @@ impl Page {
     pub fn push<R: Row + ?Sized>(
         &mut self,
         class: RowClass,
-        varies: fn(&Property) -> bool,
         at: u32,
         skip: u32,
         row: &R,
@@ -138,26 +129,22 @@ impl Page {
             return false;
         }
         if !self.layout.as_ref().is_some_and(|(known, _)| *known == class) {
-            self.layout = Some((class, Layout::compile(&self.format, class, &self.projection, varies)));
+            self.layout = Some((class, Layout::compile(&self.format, class, &self.projection)));
         }
+        let sheet = self.rows.sheet();
         if self.count > 0 {
-            self.rows.push(b',');
+            sheet.push(b',');
         }
-        if let Some((_, layout)) = &self.layout {
-            layout.write(row, &mut self.rows);
+        if let Some((_, layout)) = &mut self.layout {
+            layout.write(row, sheet);
         }
         self.count += 1;
-        if self.count == SAMPLE && self.window.page > SAMPLE {
-            // The first rows tell how much room the rest of a full page needs.
-            let more = (self.rows.len() / 16).saturating_mul(usize::try_from(self.window.page).unwrap_or(0));
-            self.rows.reserve(more.min(LARGEST_RESERVE));
-        }
         true
     }
 
     /// Adds a row that is not part of a listing.
-    pub fn single<R: Row + ?Sized>(&mut self, class: RowClass, varies: fn(&Property) -> bool, row: &R) {
-        self.push(class, varies, 0, 0, row);
+    pub fn single<R: Row + ?Sized>(&mut self, class: RowClass, row: &R) {
+        self.push(class, 0, 0, row);
     }
 
     /// Adds a warning.

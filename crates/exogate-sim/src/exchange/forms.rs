@@ -64,7 +64,6 @@ pub fn parse_size(text: &str) -> Option<u64> {
     };
     let bytes = value * unit;
     // Sizes beyond an exabyte are mistakes.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     (0.0..=1e18).contains(&bytes).then_some(bytes as u64)
 }
 

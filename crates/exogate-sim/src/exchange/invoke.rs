@@ -130,7 +130,7 @@ fn answered(
         total: bound.result_size(DEFAULT_RESULT_SIZE).filter(|_| has_result_size(bound)),
     };
     let projection = Projection::new(req.query.get("$select"), knobs.lean);
-    let mut page = Page::new(window, projection);
+    let mut page = Page::new(window, projection, &ctx.services.exchange.sheets);
     if req.header("x-responseformat").is_some_and(|format| format.eq_ignore_ascii_case("clixml")) {
         page.format = Format::Clixml;
     }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 /// Scenario settings of the Exchange admin API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[allow(clippy::struct_excessive_bools)]
 pub struct ExchangeKnobs {
     /// How a failed cmdlet is described in `error.details[0].message`.
     pub error_form: ErrorForm,

@@ -112,10 +112,22 @@ impl<'a> Reader<'a> {
         self.dn_of(object.name())
     }
 
+    /// What follows the name in a distinguished name.
+    #[must_use]
+    pub fn dn_suffix(&self) -> &str {
+        &self.dn_suffix
+    }
+
+    /// Whether the name cannot stand in a distinguished name as it is.
+    #[must_use]
+    pub fn dn_needs_escapes(&self, name: &str) -> bool {
+        name.contains([',', '\\', '+', '"', '<', '>', ';', '='])
+    }
+
     /// The distinguished name of a recipient of that name.
     #[must_use]
     pub fn dn_of(&self, name: &str) -> String {
-        if name.contains([',', '\\', '+', '"', '<', '>', ';', '=']) {
+        if self.dn_needs_escapes(name) {
             return self.state.tenant.distinguished_name(name);
         }
         let mut dn = String::with_capacity(3 + name.len() + self.dn_suffix.len());

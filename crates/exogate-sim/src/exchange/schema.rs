@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
+use super::fragment::Fragment;
 use super::rows::Field;
 
 /// Kinds of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
 pub enum RowClass {
     Mailbox,
     CasMailbox,
@@ -171,6 +171,8 @@ pub struct Property {
     pub switch: Option<&'static str>,
     /// What of the state it shows; properties without one are constant or sparse.
     pub field: Option<Field>,
+    /// Its constant parts.
+    pub fragment: Fragment,
 }
 
 struct Tables {
@@ -193,12 +195,14 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
         // Properties that exist only when their switch is given come last.
         for (name, switch) in switches.as_object().into_iter().flatten() {
             if !properties.iter().any(|known| known.name == name) {
+                let default = Json::Array(Vec::new());
                 properties.push(Property {
                     name,
                     wire: WireType::List,
-                    default: Json::Array(Vec::new()),
                     switch: switch.as_str(),
                     field: Field::named(name),
+                    fragment: Fragment::new(name, WireType::List, &default),
+                    default,
                 });
             }
         }
@@ -224,12 +228,14 @@ fn property(row: &'static Json, switches: &'static Json) -> Option<Property> {
         "B" => WireType::Bool,
         _ => WireType::Text,
     };
+    let default = row.get(2)?.clone();
     Some(Property {
         name,
         wire,
-        default: row.get(2)?.clone(),
         switch: switches[name].as_str(),
         field: Field::named(name),
+        fragment: Fragment::new(name, wire, &default),
+        default,
     })
 }
 

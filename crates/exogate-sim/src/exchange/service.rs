@@ -6,11 +6,15 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Time;
 
+use super::sheets::Sheets;
+
 /// The admin API's own state.
 #[derive(Debug, Default)]
 pub struct ExchangeService {
     /// How far audit searches have come.
     pub sessions: SearchSessions,
+    /// Buffers of pages.
+    pub sheets: Sheets,
     window: Mutex<(i64, u32)>,
     roaming: AtomicU64,
 }

@@ -158,35 +158,3 @@ fn tiny_and_odd_sizes_work() {
         Err(GenerateError::Domain(_))
     ));
 }
-
-/// About 2.1 KiB per user with mailbox: 200 MiB for 100,000, so 2 GiB for a million.
-/// Run by hand, with `SIM_USERS` for other sizes: `cargo test --release -p exogate-sim -- --ignored --nocapture memory`.
-#[test]
-#[ignore = "a measurement, not a check of behaviour"]
-#[expect(clippy::disallowed_methods, reason = "a measurement takes its size from its caller")]
-fn memory_of_a_large_tenant() {
-    let users: u32 = std::env::var("SIM_USERS").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000);
-    let resident = || {
-        let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = text.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or("0 kB");
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0)
-    };
-    let before = resident();
-    let began = std::time::Instant::now();
-    let sizes = Sizes {
-        users,
-        shared: users / 20,
-        groups: users / 10,
-        memberships: Some(users * 3),
-        ..Sizes::default()
-    };
-    let state = tenant(&sizes, NOW).unwrap();
-    let kib = resident() - before;
-    println!(
-        "{users} users: {} MiB, {} bytes per user, made in {:?}",
-        kib / 1024,
-        kib * 1024 / u64::from(users),
-        began.elapsed()
-    );
-    assert!(state.count(Class::Users) > 0);
-}

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::call::{Body, Call};
 use super::error::GraphError;
-use super::json::push_text;
+use crate::json::push_text;
 use super::scene::Scene;
 use super::serve;
 use crate::server::Request;

@@ -8,7 +8,6 @@ pub mod delta;
 pub mod error;
 pub mod eval;
 mod few;
-pub mod json;
 mod knobs;
 pub mod list;
 pub mod metadata;

@@ -1,7 +1,7 @@
 //! Objects as JSON, straight from the state into the answer's bytes.
 
 use super::eval::type_of;
-use super::json::{push_id, push_text};
+use crate::json::{push_id, push_text};
 use super::query::{Column, Plan, slot};
 use super::schema::Type;
 use super::value::{Source, value};

@@ -2,7 +2,7 @@
 
 use super::call::{Answer, Call};
 use super::error::GraphError;
-use super::json::push_text;
+use crate::json::push_text;
 use super::permission::Act;
 use super::query::{Plan, Set, single};
 use super::render::push_planned;

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::json::{push_id, push_members, push_text, push_texts};
+use crate::json::{push_id, push_members, push_text, push_texts};
 use super::schema::{Field, Kind, Property, REQUIRED};
 use crate::clock::Time;
 use crate::state::{

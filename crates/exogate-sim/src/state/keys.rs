@@ -150,7 +150,7 @@ pub(super) fn same(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
 }
 
-#[allow(deprecated)] // A fixed hash: the default one may be seeded per process one day.
+#[expect(deprecated, reason = "a fixed hash: the default one may be seeded per process one day")]
 pub(super) fn hash_text(kind: KeyKind, text: &str) -> u64 {
     let mut hasher = std::hash::SipHasher::new();
     (kind as u8).hash(&mut hasher);
@@ -158,7 +158,7 @@ pub(super) fn hash_text(kind: KeyKind, text: &str) -> u64 {
     hasher.finish()
 }
 
-#[allow(deprecated)]
+#[expect(deprecated, reason = "as above")]
 pub(super) fn hash_uuid(kind: KeyKind, id: Uuid) -> u64 {
     let mut hasher = std::hash::SipHasher::new();
     (kind as u8).hash(&mut hasher);
@@ -166,7 +166,7 @@ pub(super) fn hash_uuid(kind: KeyKind, id: Uuid) -> u64 {
     hasher.finish()
 }
 
-#[allow(deprecated)]
+#[expect(deprecated, reason = "as above")]
 pub(super) fn hash_rid(rid: u32) -> u64 {
     let mut hasher = std::hash::SipHasher::new();
     (KeyKind::Rid as u8).hash(&mut hasher);

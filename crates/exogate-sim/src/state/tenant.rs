@@ -206,14 +206,14 @@ impl Tenant {
     }
 }
 
+/// How every `legacyExchangeDN` of a recipient begins.
+pub const LEGACY_RECIPIENTS: &str =
+    "/o=ExchangeLabs/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=";
+
 /// `legacyExchangeDN` of a recipient; the directory id in it is what lookups go by.
 #[must_use]
 pub fn legacy_dn(guid: Uuid, alias: &str) -> String {
-    format!(
-        "/o=ExchangeLabs/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn={}-{}",
-        guid.simple(),
-        alias
-    )
+    format!("{LEGACY_RECIPIENTS}{}-{alias}", guid.simple())
 }
 
 /// The `n`-th id of a tenant: version 4 in shape, a pure function of the seed.

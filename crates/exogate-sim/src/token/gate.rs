@@ -29,7 +29,6 @@ enum Refusal {
 ///
 /// # Errors
 /// The answer to give instead.
-#[allow(clippy::result_large_err)] // The answer is made here once and sent as it is.
 pub fn check(
     service: &TokenService,
     state: &State,

@@ -114,7 +114,6 @@ pub async fn handle_imds(world: &Arc<World>, request: Request) -> Reply {
 ///
 /// # Errors
 /// The service's own 401, to be sent as it is.
-#[allow(clippy::result_large_err)] // The answer is made once and sent as it is.
 pub fn authenticate(world: &World, request: &Request, resource: Resource) -> Result<Principal, Reply> {
     let scenario = world.scenario();
     let state = world.state();

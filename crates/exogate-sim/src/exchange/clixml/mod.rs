@@ -6,7 +6,8 @@ mod escape;
 
 use std::fmt::Write as _;
 
-use super::render::{Projection, Row, write_string};
+use super::render::{Projection, Row};
+use crate::json::push_text;
 use super::schema::{Property, RowClass, WireType, properties};
 use super::value::Value;
 
@@ -125,7 +126,7 @@ impl Layout {
         }
         xml.push_str("</Props></Obj></Objs>");
         out.extend_from_slice(b"{\"_clixml\":");
-        write_string(out, &xml);
+        push_text(out, &xml);
         out.push(b'}');
     }
 }

@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::exchange::render::{Projection, Row, write_string};
+use crate::exchange::render::{Projection, Row};
+use crate::json::push_text;
 use crate::exchange::schema::{self, Property, RowClass, WireType};
 use crate::exchange::value::Value;
 
@@ -108,7 +109,7 @@ impl Layout {
         };
         links(out, &self.shape, &key);
         out.extend_from_slice(b"\"ObjectKey\":");
-        write_string(out, &key);
+        push_text(out, &key);
         for column in &self.columns {
             out.extend_from_slice(&column.head);
             let value =
@@ -139,18 +140,18 @@ fn links(out: &mut Vec<u8>, shape: &Shape, key: &str) {
     }
     let place = format!("{}{}", shape.set, key_segment(key));
     out.extend_from_slice(b"\"@odata.id\":");
-    write_string(out, &format!("{}/{place}", shape.base));
+    push_text(out, &format!("{}/{place}", shape.base));
     out.extend_from_slice(b",\"@odata.editLink\":");
-    write_string(out, &place);
+    push_text(out, &place);
     out.push(b',');
     if shape.level == Level::Full {
         for (name, _, _) in
             model().entities.get(shape.set).map_or(&[][..], |entity| entity.navigation.as_slice())
         {
             out.extend_from_slice(format!("\"{name}@odata.associationLink\":").as_bytes());
-            write_string(out, &format!("{}/{place}/{name}/$ref", shape.base));
+            push_text(out, &format!("{}/{place}/{name}/$ref", shape.base));
             out.extend_from_slice(format!(",\"{name}@odata.navigationLink\":").as_bytes());
-            write_string(out, &format!("{}/{place}/{name}", shape.base));
+            push_text(out, &format!("{}/{place}/{name}", shape.base));
             out.push(b',');
         }
     }
@@ -166,17 +167,17 @@ pub fn write_edm(out: &mut Vec<u8>, value: &Value<'_>, edm: &EdmType, wire: Wire
                     if at > 0 {
                         out.push(b',');
                     }
-                    write_string(out, text);
+                    push_text(out, text);
                 }
             }
-            (Value::Text(text), EdmType::Texts) if !text.is_empty() => write_string(out, text),
+            (Value::Text(text), EdmType::Texts) if !text.is_empty() => push_text(out, text),
             _ => {}
         }
         out.push(b']');
         return;
     }
     let written = match edm {
-        EdmType::Text => text_of(value, wire).map(|text| write_string(out, &text)),
+        EdmType::Text => text_of(value, wire).map(|text| push_text(out, &text)),
         EdmType::Bool => match value {
             Value::Bool(value) => Some(*value),
             Value::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
@@ -189,7 +190,7 @@ pub fn write_edm(out: &mut Vec<u8>, value: &Value<'_>, edm: &EdmType, wire: Wire
             Value::Text(text) => uuid::Uuid::try_parse(text).ok(),
             _ => None,
         }
-        .map(|guid| write_string(out, &guid.to_string())),
+        .map(|guid| push_text(out, &guid.to_string())),
         EdmType::Int16 | EdmType::Int32 | EdmType::Int64 => {
             let number = match value {
                 Value::Int(number) => Some(*number),

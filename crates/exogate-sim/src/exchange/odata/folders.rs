@@ -6,7 +6,7 @@ use crate::exchange::page::Cursor;
 use crate::exchange::read::folder_statistics::{FOLDERS, Folder, totals};
 use crate::exchange::read::folders::{FolderTarget, folder_target, folder_user};
 use crate::exchange::reader::Reader;
-use crate::exchange::render::write_string;
+use crate::json::push_text;
 use crate::exchange::schema::{RowClass, WireType};
 use crate::exchange::value::Value;
 use crate::state::{FolderPermission, FolderUser, Object};
@@ -74,7 +74,7 @@ pub(super) fn permissions(
             count += 1;
         }
     }
-    Ok(Answer::Many { context, rows, next })
+    Ok(Answer::Many { context, rows: vec![rows.into()], next })
 }
 
 /// Writes an entry; false when its holder cannot be shown any more.
@@ -109,16 +109,16 @@ fn write_permission(
     if level != Level::None {
         let place = format!("{parent}/MailboxFolderPermission{}", key_segment(&name));
         out.extend_from_slice(b"\"@odata.id\":");
-        write_string(out, &format!("{}/{place}", call.base));
+        push_text(out, &format!("{}/{place}", call.base));
         out.extend_from_slice(b",\"@odata.editLink\":");
-        write_string(out, &place);
+        push_text(out, &place);
         out.push(b',');
     }
     let folder = format!("{}:{}", target.object.name(), target.folder);
     let mut text = |name: &str, value: Option<&str>| {
         out.extend_from_slice(format!("\"{name}\":").as_bytes());
         match value {
-            Some(value) => write_string(out, value),
+            Some(value) => push_text(out, value),
             None => out.extend_from_slice(b"null"),
         }
         out.push(b',');
@@ -135,11 +135,11 @@ fn write_permission(
     }
     out.extend_from_slice(b"\"UserPrincipalName\":");
     match upn {
-        Some(upn) => write_string(out, upn),
+        Some(upn) => push_text(out, upn),
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(format!(",\"UserType\":\"{kind}\",\"DisplayName\":").as_bytes());
-    write_string(out, &name);
+    push_text(out, &name);
     out.extend_from_slice(b"},");
     if level == Level::Full {
         out.extend_from_slice(b"\"AccessRights@odata.type\":\"#Collection(String)\",");
@@ -149,7 +149,7 @@ fn write_permission(
         if at > 0 {
             out.push(b',');
         }
-        write_string(out, right);
+        push_text(out, right);
     }
     out.extend_from_slice(b"]}");
     true
@@ -179,7 +179,7 @@ pub(super) fn statistics(call: &Call<'_>, reader: &Reader<'_>, step: &Step) -> R
         }
         write_statistics(call, object, folder, totals, &mut rows);
     }
-    Ok(Answer::Many { context: "Collection(Exchange.MailboxFolderStatistics)".to_owned(), rows, next: None })
+    Ok(Answer::Many { context: "Collection(Exchange.MailboxFolderStatistics)".to_owned(), rows: vec![rows.into()], next: None })
 }
 
 fn write_statistics(

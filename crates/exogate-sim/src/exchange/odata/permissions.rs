@@ -8,7 +8,8 @@ use crate::exchange::identity::{is_mailbox, is_recipient, is_unified_group};
 use crate::exchange::opath::compile;
 use crate::exchange::page::Cursor;
 use crate::exchange::reader::Reader;
-use crate::exchange::render::{Projection, write_string};
+use crate::exchange::render::Projection;
+use crate::json::push_text;
 use crate::exchange::rows::RecipientRow;
 use crate::exchange::schema::RowClass;
 use crate::exchange::trustee::Shown;
@@ -43,7 +44,7 @@ pub(super) fn mailbox(call: &Call<'_>, reader: &Reader<'_>, step: &Step) -> Resu
         let owner = Holder { name: "NT AUTHORITY\\SELF".to_owned(), sid: String::new(), entries: Vec::new() };
         let mut rows = Vec::new();
         write_holder(&mut rows, &shape, &parent, object.name(), &owner, true);
-        return Ok(Answer::Many { context, rows, next: None });
+        return Ok(Answer::Many { context, rows: vec![rows.into()], next: None });
     }
     let holders = holders(reader, object);
     if let Some(key) = &step.key {
@@ -71,7 +72,7 @@ pub(super) fn mailbox(call: &Call<'_>, reader: &Reader<'_>, step: &Step) -> Resu
         }
         write_holder(&mut rows, &shape, &parent, object.name(), holder, false);
     }
-    Ok(Answer::Many { context, rows, next })
+    Ok(Answer::Many { context, rows: vec![rows.into()], next })
 }
 
 fn place(at: usize) -> u32 {
@@ -99,11 +100,11 @@ fn write_holder(out: &mut Vec<u8>, shape: &Shape, parent: &str, mailbox: &str, h
     out.push(b'{');
     links(out, shape, &format!("{parent}/MailboxPermission{}", key_segment(&holder.name)));
     out.extend_from_slice(b"\"PermissionId\":");
-    write_string(out, &holder.name);
+    push_text(out, &holder.name);
     out.extend_from_slice(b",\"MailboxIdentity\":");
-    write_string(out, mailbox);
+    push_text(out, mailbox);
     out.extend_from_slice(b",\"User\":");
-    write_string(out, &holder.name);
+    push_text(out, &holder.name);
     out.extend_from_slice(format!(",\"IsOwner\":{owner},").as_bytes());
     if full {
         out.extend_from_slice(
@@ -123,7 +124,7 @@ fn write_holder(out: &mut Vec<u8>, shape: &Shape, parent: &str, mailbox: &str, h
             if at > 0 {
                 out.push(b',');
             }
-            write_string(out, right);
+            push_text(out, right);
         }
         out.extend_from_slice(
             format!(
@@ -146,9 +147,9 @@ fn links(out: &mut Vec<u8>, shape: &Shape, place: &str) {
         out.extend_from_slice(format!("\"@odata.type\":\"#Exchange.{}\",", shape.set).as_bytes());
     }
     out.extend_from_slice(b"\"@odata.id\":");
-    write_string(out, &format!("{}/{place}", shape.base));
+    push_text(out, &format!("{}/{place}", shape.base));
     out.extend_from_slice(b",\"@odata.editLink\":");
-    write_string(out, place);
+    push_text(out, place);
     out.push(b',');
 }
 
@@ -208,7 +209,7 @@ pub(super) fn recipients(
         count += 1;
         writer.write(reader, idx, object, &mut rows);
     }
-    Ok(Answer::Many { context: "Recipient".to_owned(), rows, next })
+    Ok(Answer::Many { context: "Recipient".to_owned(), rows: vec![rows.into()], next })
 }
 
 /// `Recipient/Exchange.GetRecipientPermissionByFilters(…)`
@@ -246,7 +247,7 @@ pub(super) fn by_filters(call: &Call<'_>, reader: &Reader<'_>, step: &Step) -> R
     let writer = Writer::new(call, &narrow);
     let mut rows = Vec::new();
     writer.write(reader, idx, object, &mut rows);
-    Ok(Answer::Many { context: "Recipient".to_owned(), rows, next: None })
+    Ok(Answer::Many { context: "Recipient".to_owned(), rows: vec![rows.into()], next: None })
 }
 
 /// Writes recipients with their SendAs entries inside.
@@ -311,9 +312,9 @@ impl<'a> Writer<'a> {
         out.push(b'{');
         links(out, &self.shape, &format!("{parent}/RecipientPermission{}", key_segment(trustee)));
         out.extend_from_slice(b"\"Identity\":");
-        write_string(out, identity);
+        push_text(out, identity);
         out.extend_from_slice(b",\"Trustee\":");
-        write_string(out, trustee);
+        push_text(out, trustee);
         out.extend_from_slice(
             format!(",\"AccessControlType\":\"{}\",", if ace.deny { "Deny" } else { "Allow" }).as_bytes(),
         );

@@ -9,7 +9,7 @@ use crate::exchange::emit::Window;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::invoke::page_size;
 use crate::exchange::page::{Binding, Cursor};
-use crate::exchange::render::write_string;
+use crate::json::push_text;
 use crate::server::{Reply, ReplyBody};
 
 use super::Call;
@@ -20,8 +20,8 @@ const DEFAULT_PAGE: u64 = 100;
 
 /// What a request comes to.
 pub(super) enum Answer {
-    /// Several values: what the context names, the rows joined by commas, where the next page begins.
-    Many { context: String, rows: Vec<u8>, next: Option<Cursor> },
+    /// Several values: what the context names, the rows joined by commas in pieces, where the next page begins.
+    Many { context: String, rows: Vec<Bytes>, next: Option<Cursor> },
     /// One value, as a JSON object.
     One { context: String, row: Vec<u8> },
 }
@@ -36,17 +36,18 @@ impl Answer {
                 let mut after = Vec::with_capacity(256);
                 if let Some(cursor) = next {
                     after.extend_from_slice(b"\"@odata.nextLink\":");
-                    write_string(&mut after, &call.next_link(cursor));
+                    push_text(&mut after, &call.next_link(cursor));
                     after.push(b',');
                 }
                 after.extend_from_slice(b"\"value\":[");
-                (context, vec![Bytes::from(after), Bytes::from(rows), Bytes::from_static(b"]}")])
+                let pieces = std::iter::once(Bytes::from(after)).chain(rows);
+                (context, pieces.chain([Bytes::from_static(b"]}")]).collect())
             }
             Self::One { context, row } => (context, vec![Bytes::from(row).slice(1..)]),
         };
         if level != Level::None {
             head.extend_from_slice(b"\"@odata.context\":");
-            write_string(&mut head, &format!("{}/$metadata#{context}", call.base));
+            push_text(&mut head, &format!("{}/$metadata#{context}", call.base));
             // An object without properties has nothing to be separated from.
             if rest.first().is_none_or(|first| first.first() != Some(&b'}')) {
                 head.push(b',');

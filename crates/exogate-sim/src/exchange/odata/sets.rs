@@ -107,7 +107,7 @@ pub(super) fn read(
         return Err(ExchangeError::new(Condition::UnknownParameter, [set.cmdlet]));
     };
     let bound = bind(cmdlet, &parameters, &[])?;
-    let mut page = Page::new(call.window()?, projection);
+    let mut page = Page::new(call.window()?, projection, &call.ctx.services.exchange.sheets);
     page.format = Format::Entity(shape(call, set.name));
     if let Some(outcome) = read::run(reader, &bound, &mut page) {
         outcome?;
@@ -115,13 +115,13 @@ pub(super) fn read(
     if let Some(key) = key {
         return match page.count {
             0 => Err(ExchangeError::new(Condition::NotFound, [key])),
-            1 => Ok(Answer::One { context: format!("{}/$entity", set.name), row: page.rows }),
+            1 => Ok(Answer::One { context: format!("{}/$entity", set.name), row: page.rows.into_pieces().concat() }),
             _ => Err(ExchangeError::new(Condition::Ambiguous, [key])),
         };
     }
     // A client that counted its rows itself needs no link behind them.
     let next = page.next.filter(|cursor| !cursor.exhausted);
-    Ok(Answer::Many { context: set.name.to_owned(), rows: page.rows, next })
+    Ok(Answer::Many { context: set.name.to_owned(), rows: page.rows.into_pieces(), next })
 }
 
 pub(super) fn shape(call: &Call<'_>, set: &'static str) -> Shape {

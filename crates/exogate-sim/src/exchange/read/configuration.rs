@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use super::{Cells, varies_always};
+use super::Cells;
 use crate::exchange::bind::Bound;
 use crate::exchange::emit::Page;
 use crate::exchange::error::{Condition, ExchangeError};
@@ -75,7 +75,7 @@ pub(super) fn emit<'a>(
             continue;
         }
         let row = ConfigRow { reader, name, container, cells };
-        if !page.push(class, varies_always, u32::try_from(at).unwrap_or(u32::MAX), 0, &row) {
+        if !page.push(class, u32::try_from(at).unwrap_or(u32::MAX), 0, &row) {
             break;
         }
     }
@@ -108,14 +108,14 @@ pub(super) fn organization(reader: &Reader<'_>, page: &mut Page) -> Result<(), E
     cells.extend(settings(reader, RowClass::OrganizationConfig));
     let row =
         ConfigRow { reader, name: tenant.initial_domain(), container: "Organization", cells: Cells(cells) };
-    page.single(RowClass::OrganizationConfig, varies_always, &row);
+    page.single(RowClass::OrganizationConfig, &row);
     Ok(())
 }
 
 pub(super) fn admin_audit_log(reader: &Reader<'_>, page: &mut Page) -> Result<(), ExchangeError> {
     let cells = Cells(settings(reader, RowClass::AdminAuditLogConfig));
     let row = ConfigRow { reader, name: "Admin Audit Log Settings", container: "Global Settings", cells };
-    page.single(RowClass::AdminAuditLogConfig, varies_always, &row);
+    page.single(RowClass::AdminAuditLogConfig, &row);
     Ok(())
 }
 

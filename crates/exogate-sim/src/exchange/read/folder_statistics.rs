@@ -2,7 +2,7 @@
 //!
 //! Folders have no items of their own here: each holds a fixed share of what the mailbox's statistics say.
 
-use super::{Cells, varies_always};
+use super::Cells;
 use crate::exchange::bind::Bound;
 use crate::exchange::emit::Page;
 use crate::exchange::error::{Condition, ExchangeError};
@@ -117,7 +117,7 @@ pub(super) fn statistics(reader: &Reader<'_>, bound: &Bound, page: &mut Page) ->
     for (at, folder) in wanted.enumerate().skip(page.from().at as usize) {
         let cells = cells(reader, object, folder, totals, oldest);
         let at = u32::try_from(at).unwrap_or(u32::MAX);
-        if !page.push(RowClass::MailboxFolderStatistics, varies_always, at, 0, &cells) {
+        if !page.push(RowClass::MailboxFolderStatistics, at, 0, &cells) {
             break;
         }
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::state::{FolderPermission, FolderUser, Idx, Mailbox, Object};
 
 use super::folder_statistics::FOLDERS;
-use super::{Cells, varies_always};
+use super::Cells;
 use crate::exchange::bind::Bound;
 use crate::exchange::emit::Page;
 use crate::exchange::error::{Condition, ExchangeError};
@@ -158,7 +158,6 @@ pub(super) fn folder_permissions(
         let Some(cells) = folder_cells(reader, &target, entry) else { continue };
         if !page.push(
             RowClass::MailboxFolderPermission,
-            varies_always,
             u32::try_from(at).unwrap_or(u32::MAX),
             0,
             &cells,

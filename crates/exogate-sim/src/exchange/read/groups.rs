@@ -121,7 +121,7 @@ fn emit_members<'a>(
     let class = RowClass::Recipient;
     for (idx, object) in members {
         let row = RecipientRow::new(reader, class, idx, object);
-        if !page.push(class, RecipientRow::varies, idx.0, 0, &row) {
+        if !page.push(class, idx.0, 0, &row) {
             return;
         }
     }

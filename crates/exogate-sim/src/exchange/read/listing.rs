@@ -14,14 +14,8 @@ use crate::exchange::opath::{Compiled, compile};
 use crate::exchange::reader::Reader;
 use crate::exchange::render::Row;
 use crate::exchange::rows::RecipientRow;
-use crate::exchange::schema::{self, Property, RowClass};
+use crate::exchange::schema::{self, RowClass};
 use crate::exchange::value::Value;
-
-/// Every property of a row put together by hand may differ.
-#[must_use]
-pub fn varies_always(_: &Property) -> bool {
-    true
-}
 
 /// How a listing is narrowed, beside its kinds.
 pub(super) struct Narrow {
@@ -108,7 +102,7 @@ pub(super) fn emit<'a>(
     let rows = rows.filter(|row| narrow.lets_through(row));
     let Some(property) = narrow.sort.as_deref().and_then(|name| schema::find(class, name)) else {
         for row in rows {
-            if !page.push(class, RecipientRow::varies, row.idx.0, 0, &row) {
+            if !page.push(class, row.idx.0, 0, &row) {
                 return;
             }
         }
@@ -128,7 +122,7 @@ pub(super) fn emit<'a>(
     sorted.sort_by(order);
     let from = page.from().at;
     for (at, (_, row)) in sorted.iter().enumerate().skip(from as usize) {
-        if !page.push(class, RecipientRow::varies, u32::try_from(at).unwrap_or(u32::MAX), 0, row) {
+        if !page.push(class, u32::try_from(at).unwrap_or(u32::MAX), 0, row) {
             return;
         }
     }

@@ -131,7 +131,7 @@ pub(super) fn one(
     let found = by_identity(reader, bound, either)?.unwrap_or_default();
     match found.as_slice() {
         [(idx, object)] => {
-            page.single(class, RecipientRow::varies, &RecipientRow::new(reader, class, *idx, object));
+            page.single(class, &RecipientRow::new(reader, class, *idx, object));
             Ok(())
         }
         [] => Err(ExchangeError::new(Condition::NotFound, [bound.text("Identity").unwrap_or_default()])),
@@ -143,7 +143,7 @@ pub(super) fn statistics(reader: &Reader<'_>, bound: &Bound, page: &mut Page) ->
     if bound.switch("IncludeSoftDeletedRecipients") {
         let identity = bound.text("Identity").unwrap_or_default();
         if let [row] = gone_mailboxes_named(reader, identity, RowClass::MailboxStatistics).as_slice() {
-            page.single(RowClass::MailboxStatistics, RecipientRow::varies, row);
+            page.single(RowClass::MailboxStatistics, row);
             return Ok(());
         }
     }
@@ -175,7 +175,7 @@ pub(super) fn located(
         // `mailbox\location id`
         let mailbox = location.split('\\').next().unwrap_or(location);
         let (idx, object) = reader.target(mailbox, is_mailbox)?;
-        page.single(class, RecipientRow::varies, &RecipientRow::new(reader, class, idx, object));
+        page.single(class, &RecipientRow::new(reader, class, idx, object));
         return Ok(());
     }
     one(reader, bound, page, class)

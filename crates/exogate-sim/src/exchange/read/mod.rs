@@ -22,7 +22,7 @@ use super::render::Row;
 use super::schema::{Property, RowClass};
 use super::value::Value;
 
-pub use listing::{anr_matches, varies_always};
+pub use listing::anr_matches;
 pub use permissions::{mailbox_permission_cells, recipient_permission_cells};
 
 /// A row whose values were put together by hand.

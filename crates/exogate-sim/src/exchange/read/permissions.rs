@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::state::{Ace, Idx, Object, RecipientTypeDetails, Rights, Trustee};
 
 use super::mailboxes::gone_mailboxes_named;
-use super::{Asked, Cells, asked, varies_always};
+use super::{Asked, Cells, asked};
 use crate::exchange::bind::Bound;
 use crate::exchange::emit::Page;
 use crate::exchange::error::{Condition, ExchangeError};
@@ -119,7 +119,7 @@ pub(super) fn mailbox_permissions(
             ("Identity", Value::text(object.name())),
             ("Owner", Value::text("NT AUTHORITY\\SELF")),
         ]);
-        page.single(RowClass::MailboxOwner, varies_always, &cells);
+        page.single(RowClass::MailboxOwner, &cells);
         return Ok(());
     }
     let kept = object.disconnected.as_deref().and_then(|kept| kept.recipient.mailbox.as_deref());
@@ -152,7 +152,6 @@ pub(super) fn mailbox_permissions(
         let cells = mailbox_permission_cells(reader.knobs, object.name(), &ace, trustee, with_names);
         if !page.push(
             RowClass::MailboxPermission,
-            varies_always,
             u32::try_from(at).unwrap_or(u32::MAX),
             0,
             &cells,
@@ -194,7 +193,7 @@ pub(super) fn recipient_permissions(
             let Some(trustee) = reader.recipient_trustee(&ace.trustee) else { continue };
             let cells = recipient_permission_cells(reader.knobs, object.name(), &ace, trustee, with_address);
             let skip = u32::try_from(skip).unwrap_or(u32::MAX);
-            if !page.push(RowClass::RecipientPermission, varies_always, idx.0, skip, &cells) {
+            if !page.push(RowClass::RecipientPermission, idx.0, skip, &cells) {
                 return false;
             }
         }

@@ -14,7 +14,6 @@ use crate::exchange::value::Value;
 use crate::generate::org::built_in_roles;
 use crate::state::{App, RoleGroup, State};
 
-use super::varies_always;
 
 /// Whether the app stands in Exchange as a service principal.
 pub(in crate::exchange) fn in_exchange(app: &App) -> bool {
@@ -92,7 +91,7 @@ pub(in crate::exchange) fn show_role_group(reader: &Reader<'_>, page: &mut Page,
         container: "Role Groups",
         cells: role_group_cells(reader, group),
     };
-    page.single(RowClass::RoleGroup, varies_always, &row);
+    page.single(RowClass::RoleGroup, &row);
 }
 
 pub(super) fn members(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Result<(), ExchangeError> {
@@ -122,7 +121,7 @@ pub(super) fn members(reader: &Reader<'_>, bound: &Bound, page: &mut Page) -> Re
         .collect::<Vec<_>>();
     for (at, (name, cells)) in rows.into_iter().enumerate().skip(page.from().at as usize) {
         let row = ConfigRow { reader, name, container: "Recipients", cells };
-        if !page.push(RowClass::Recipient, varies_always, u32::try_from(at).unwrap_or(u32::MAX), 0, &row) {
+        if !page.push(RowClass::Recipient, u32::try_from(at).unwrap_or(u32::MAX), 0, &row) {
             break;
         }
     }
@@ -176,7 +175,7 @@ pub(in crate::exchange) fn show_principal(reader: &Reader<'_>, page: &mut Page, 
     ]);
     let name = app.principal_id.to_string();
     let row = ConfigRow { reader, name: &name, container: "Service Principals", cells };
-    page.push(RowClass::ExchangePrincipal, varies_always, at, 0, &row)
+    page.push(RowClass::ExchangePrincipal, at, 0, &row)
 }
 
 /// Principals of the directory have SIDs of their own kind, made from their id.

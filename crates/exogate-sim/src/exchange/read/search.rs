@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Cells, varies_always};
+use super::Cells;
 use crate::exchange::audit::audit_data;
 use crate::exchange::bind::{Arg, Bound};
 use crate::exchange::emit::Page;
@@ -75,7 +75,7 @@ pub(super) fn unified_audit_log(
             ("ResultCount", Value::Int(i64::try_from(total).unwrap_or(i64::MAX))),
             ("Identity", Value::owned(record.id.to_string())),
         ]);
-        if !page.push(RowClass::AuditLog, varies_always, u32::try_from(at).unwrap_or(u32::MAX), 0, &cells) {
+        if !page.push(RowClass::AuditLog, u32::try_from(at).unwrap_or(u32::MAX), 0, &cells) {
             break;
         }
     }

@@ -3,7 +3,6 @@
 macro_rules! fields {
     ($($name:ident)*) => {
         /// A property that the state knows.
-        #[allow(missing_docs, clippy::upper_case_acronyms)]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Field { $($name),* }
 

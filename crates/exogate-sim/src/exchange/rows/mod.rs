@@ -5,7 +5,9 @@
 mod address;
 mod field;
 mod filter;
+mod own;
 mod people;
+mod shape;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -20,6 +22,9 @@ use super::value::Value;
 pub(super) use address::sam_account_name;
 pub use field::Field;
 pub use people::reference_property;
+
+/// What follows the store's id in the place of a primary mailbox.
+const PRIMARY_LOCATION: &str = ";Primary;eurprd01.prod.outlook.com;9d3b2a51-6c74-4f0e-9b1d-1f6f3c3d8b10";
 
 /// A recipient, seen as one kind of row.
 pub struct RecipientRow<'a> {
@@ -70,12 +75,6 @@ impl<'a> RecipientRow<'a> {
             RowClass::MailboxStatistics => &extra.statistics,
             _ => &extra.exchange,
         })
-    }
-
-    /// Whether the property differs from row to row.
-    #[must_use]
-    pub fn varies(property: &Property) -> bool {
-        property.field.is_some()
     }
 
     fn name(&self) -> &'a str {
@@ -219,7 +218,7 @@ impl<'a> RecipientRow<'a> {
     fn locations(&self) -> Option<Value<'a>> {
         let guid = self.recipient?.mailbox.as_deref()?.exchange_guid;
         Some(Value::List(vec![
-            format!("1;{guid};Primary;eurprd01.prod.outlook.com;9d3b2a51-6c74-4f0e-9b1d-1f6f3c3d8b10").into(),
+            format!("1;{guid}{PRIMARY_LOCATION}").into(),
         ]))
     }
 
@@ -251,8 +250,16 @@ impl Row for RecipientRow<'_> {
         self.value(property.field?)
     }
 
-    fn has_overrides(&self) -> bool {
-        self.bag().is_some_and(|bag| !bag.is_empty())
+    fn shape(&self) -> Option<u64> {
+        self.common()
+    }
+
+    fn is_own(&self, property: &'static Property) -> bool {
+        property.field.is_some_and(shape::is_own)
+    }
+
+    fn write(&self, property: &'static Property, out: &mut Vec<u8>) -> bool {
+        property.field.is_some_and(|field| self.write_own(field, property.wire, out))
     }
 }
 
@@ -288,3 +295,6 @@ fn is_time(name: &str) -> bool {
             | "StsRefreshTokensValidFrom"
     )
 }
+
+#[cfg(test)]
+mod tests;

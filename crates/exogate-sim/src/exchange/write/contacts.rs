@@ -64,7 +64,7 @@ fn put(session: &mut Session<'_>, page: &mut Page, object: Object, class: RowCla
     session.name_target(idx);
     let reader = session.reader();
     let row = RecipientRow::new(&reader, class, idx, session.object(idx)?);
-    page.single(class, RecipientRow::varies, &row);
+    page.single(class, &row);
     Ok(true)
 }
 

@@ -112,7 +112,7 @@ pub(super) fn create(session: &mut Session<'_>, page: &mut Page) -> Shows {
     session.name_target(idx);
     let reader = session.reader();
     let row = RecipientRow::new(&reader, RowClass::DynamicDistributionGroup, idx, session.object(idx)?);
-    page.single(RowClass::DynamicDistributionGroup, RecipientRow::varies, &row);
+    page.single(RowClass::DynamicDistributionGroup, &row);
     Ok(true)
 }
 

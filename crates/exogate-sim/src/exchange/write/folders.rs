@@ -3,7 +3,6 @@
 use crate::exchange::emit::Page;
 use crate::exchange::error::{Condition, ExchangeError};
 use crate::exchange::read::folders::{folder_cells, folder_target, folder_user};
-use crate::exchange::read::varies_always;
 use crate::exchange::schema::RowClass;
 use crate::state::{FolderPermission, FolderUser, Idx, Text};
 
@@ -85,7 +84,7 @@ pub(super) fn add(session: &mut Session<'_>, page: &mut Page) -> Shows {
     if let Some(entry) = found.entries().iter().find(|entry| entry.user == target.user)
         && let Some(cells) = folder_cells(&reader, &found, entry)
     {
-        page.single(RowClass::MailboxFolderPermission, varies_always, &cells);
+        page.single(RowClass::MailboxFolderPermission, &cells);
     }
     Ok(true)
 }

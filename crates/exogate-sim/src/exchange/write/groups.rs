@@ -208,7 +208,7 @@ pub(super) fn create(session: &mut Session<'_>, page: &mut Page) -> Shows {
     session.name_target(idx);
     let reader = session.reader();
     let row = RecipientRow::new(&reader, RowClass::DistributionGroup, idx, session.object(idx)?);
-    page.single(RowClass::DistributionGroup, RecipientRow::varies, &row);
+    page.single(RowClass::DistributionGroup, &row);
     Ok(true)
 }
 
@@ -323,7 +323,7 @@ pub(super) fn create_unified(session: &mut Session<'_>, page: &mut Page) -> Show
     session.name_target(idx);
     let reader = session.reader();
     let row = RecipientRow::new(&reader, RowClass::UnifiedGroup, idx, session.object(idx)?);
-    page.single(RowClass::UnifiedGroup, RecipientRow::varies, &row);
+    page.single(RowClass::UnifiedGroup, &row);
     Ok(true)
 }
 

@@ -19,7 +19,7 @@ fn rule(text: impl Into<String>) -> ExchangeError {
 fn show(session: &Session<'_>, page: &mut Page, idx: Idx) -> Shows {
     let reader = session.reader();
     let row = RecipientRow::new(&reader, RowClass::Mailbox, idx, session.object(idx)?);
-    page.single(RowClass::Mailbox, RecipientRow::varies, &row);
+    page.single(RowClass::Mailbox, &row);
     Ok(true)
 }
 

@@ -3,7 +3,7 @@
 use crate::exchange::emit::Page;
 use crate::exchange::error::{Condition, ExchangeError};
 use crate::exchange::identity::{is_mailbox, is_recipient, is_unified_group};
-use crate::exchange::read::{mailbox_permission_cells, recipient_permission_cells, varies_always};
+use crate::exchange::read::{mailbox_permission_cells, recipient_permission_cells};
 use crate::exchange::schema::RowClass;
 use crate::exchange::trustee::{Rendered, Shown};
 use crate::state::{Ace, GroupKind, Idx, Inheritance, Object, Rights, Trustee};
@@ -152,7 +152,7 @@ pub(super) fn add_mailbox_permission(session: &mut Session<'_>, page: &mut Page)
     let all = Shown { soft_deleted: true, unresolved: true };
     if let (Some(ace), Some(rendered)) = (ace, reader.mailbox_trustee(&trustee, all)) {
         let cells = mailbox_permission_cells(session.knobs, object.name(), ace, rendered, false);
-        page.single(RowClass::MailboxPermission, varies_always, &cells);
+        page.single(RowClass::MailboxPermission, &cells);
     }
     Ok(true)
 }
@@ -233,7 +233,7 @@ pub(super) fn add_recipient_permission(session: &mut Session<'_>, page: &mut Pag
     let object = session.object(idx)?;
     if let Some(rendered) = reader.recipient_trustee(&trustee) {
         let cells = recipient_permission_cells(session.knobs, object.name(), &new, rendered, false);
-        page.single(RowClass::RecipientPermission, varies_always, &cells);
+        page.single(RowClass::RecipientPermission, &cells);
     }
     Ok(true)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::super::eval::type_of;
-use super::super::json::push_id;
+use crate::json::push_id;
 use super::super::query::Column;
 use super::super::render::{push_object, push_reference};
 use super::super::scene::Scene;

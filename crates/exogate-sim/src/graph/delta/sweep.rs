@@ -1,7 +1,7 @@
 //! The first sweep: the whole current state, large groups in slices over several pages.
 
 use super::super::eval::type_of;
-use super::super::json::push_id;
+use crate::json::push_id;
 use super::super::render::{push_object, push_reference};
 use super::super::scene::Scene;
 use super::super::schema::Type;
