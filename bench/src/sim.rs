@@ -128,9 +128,8 @@ async fn listing(tenant: &Tenant, cmdlet: &str) -> Result<Question> {
     let resource = "https://outlook.office365.com";
     let token = http::token(&client, &facts.origin(), &facts.tenant_id, application, resource).await?;
     let url = format!("{}/adminapi/beta/{}/InvokeCommand", facts.origin(), facts.tenant_id);
-    let body = format!(
-        r#"{{"CmdletInput":{{"CmdletName":"{cmdlet}","Parameters":{{"ResultSize":"Unlimited"}}}}}}"#
-    );
+    let body =
+        format!(r#"{{"CmdletInput":{{"CmdletName":"{cmdlet}","Parameters":{{"ResultSize":"Unlimited"}}}}}}"#);
     Ok(Question { client, url, token, anchor: http::anchor(&facts.tenant_id), body })
 }
 

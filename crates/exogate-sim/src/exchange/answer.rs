@@ -173,10 +173,7 @@ impl Envelope<'_> {
                 )
             });
             out.extend_from_slice(b",\"@odata.nextLink\":");
-            push_text(
-                &mut out,
-                &format!("{base}/{last}?{}%24skiptoken={token}", select.unwrap_or_default()),
-            );
+            push_text(&mut out, &format!("{base}/{last}?{}%24skiptoken={token}", select.unwrap_or_default()));
         }
         if !self.knobs.lean {
             out.extend_from_slice(b",\"adminapi.warnings@odata.type\":\"#Collection(String)\"");

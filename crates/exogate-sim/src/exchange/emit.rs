@@ -112,13 +112,7 @@ impl Page {
     }
 
     /// Offers a row that stands at a place; false when the page is complete and the listing may stop.
-    pub fn push<R: Row + ?Sized>(
-        &mut self,
-        class: RowClass,
-        at: u32,
-        skip: u32,
-        row: &R,
-    ) -> bool {
+    pub fn push<R: Row + ?Sized>(&mut self, class: RowClass, at: u32, skip: u32, row: &R) -> bool {
         let taken = self.window.from.taken + self.count;
         let ended = self.window.total.is_some_and(|total| taken >= total);
         if ended || self.count >= self.window.page {

@@ -118,7 +118,9 @@ mod tests {
             let in_use = pieces.len();
             drop(pieces);
             assert_eq!(sheets.0.lock().unwrap().len(), in_use);
-            assert!(sheets.0.lock().unwrap().iter().all(|sheet| sheet.is_empty() && sheet.capacity() == SIZE));
+            assert!(
+                sheets.0.lock().unwrap().iter().all(|sheet| sheet.is_empty() && sheet.capacity() == SIZE)
+            );
         }
     }
 

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::call::{Body, Call};
 use super::error::GraphError;
-use crate::json::push_text;
 use super::scene::Scene;
 use super::serve;
+use crate::json::push_text;
 use crate::server::Request;
 use crate::server::operation::Service;
 

@@ -1,11 +1,11 @@
 //! Objects as JSON, straight from the state into the answer's bytes.
 
 use super::eval::type_of;
-use crate::json::{push_id, push_text};
 use super::query::{Column, Plan, slot};
 use super::schema::Type;
 use super::value::{Source, value};
 use crate::graph::nav;
+use crate::json::{push_id, push_text};
 use crate::state::{Idx, Object, View};
 use crate::token::Principal;
 

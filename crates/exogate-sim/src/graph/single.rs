@@ -2,12 +2,12 @@
 
 use super::call::{Answer, Call};
 use super::error::GraphError;
-use crate::json::push_text;
 use super::permission::Act;
 use super::query::{Plan, Set, single};
 use super::render::push_planned;
 use super::scene::Scene;
 use super::schema::Type;
+use crate::json::push_text;
 use crate::state::{GroupKind, Idx, Object, State, View};
 
 /// The live object of a type behind a key.

@@ -3,9 +3,9 @@
 
 use uuid::Uuid;
 
-use crate::json::{push_id, push_members, push_text, push_texts};
 use super::schema::{Field, Kind, Property, REQUIRED};
 use crate::clock::Time;
+use crate::json::{push_id, push_members, push_text, push_texts};
 use crate::state::{
     AttrValue, DirSync, GroupKind, Object, Principal, RecipientTypeDetails, Tenant, Text, UserType,
 };

@@ -7,9 +7,9 @@ mod escape;
 use std::fmt::Write as _;
 
 use super::render::{Projection, Row};
-use crate::json::push_text;
 use super::schema::{Property, RowClass, WireType, properties};
 use super::value::Value;
+use crate::json::push_text;
 
 use escape::push_escaped;
 

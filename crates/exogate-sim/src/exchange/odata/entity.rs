@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::exchange::render::{Projection, Row};
-use crate::json::push_text;
 use crate::exchange::schema::{self, Property, RowClass, WireType};
 use crate::exchange::value::Value;
+use crate::json::push_text;
 
 use super::types::{EdmType, model};
 

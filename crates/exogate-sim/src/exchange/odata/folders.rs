@@ -6,9 +6,9 @@ use crate::exchange::page::Cursor;
 use crate::exchange::read::folder_statistics::{FOLDERS, Folder, totals};
 use crate::exchange::read::folders::{FolderTarget, folder_target, folder_user};
 use crate::exchange::reader::Reader;
-use crate::json::push_text;
 use crate::exchange::schema::{RowClass, WireType};
 use crate::exchange::value::Value;
+use crate::json::push_text;
 use crate::state::{FolderPermission, FolderUser, Object};
 
 use super::Call;
@@ -179,7 +179,11 @@ pub(super) fn statistics(call: &Call<'_>, reader: &Reader<'_>, step: &Step) -> R
         }
         write_statistics(call, object, folder, totals, &mut rows);
     }
-    Ok(Answer::Many { context: "Collection(Exchange.MailboxFolderStatistics)".to_owned(), rows: vec![rows.into()], next: None })
+    Ok(Answer::Many {
+        context: "Collection(Exchange.MailboxFolderStatistics)".to_owned(),
+        rows: vec![rows.into()],
+        next: None,
+    })
 }
 
 fn write_statistics(

@@ -9,10 +9,10 @@ use crate::exchange::opath::compile;
 use crate::exchange::page::Cursor;
 use crate::exchange::reader::Reader;
 use crate::exchange::render::Projection;
-use crate::json::push_text;
 use crate::exchange::rows::RecipientRow;
 use crate::exchange::schema::RowClass;
 use crate::exchange::trustee::Shown;
+use crate::json::push_text;
 use crate::state::{Ace, Idx, Object, Recipient, RecipientTypeDetails, Trustee};
 
 use super::entity::{Layout, Level, Shape, key_segment};

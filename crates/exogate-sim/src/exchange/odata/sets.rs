@@ -115,7 +115,10 @@ pub(super) fn read(
     if let Some(key) = key {
         return match page.count {
             0 => Err(ExchangeError::new(Condition::NotFound, [key])),
-            1 => Ok(Answer::One { context: format!("{}/$entity", set.name), row: page.rows.into_pieces().concat() }),
+            1 => Ok(Answer::One {
+                context: format!("{}/$entity", set.name),
+                row: page.rows.into_pieces().concat(),
+            }),
             _ => Err(ExchangeError::new(Condition::Ambiguous, [key])),
         };
     }

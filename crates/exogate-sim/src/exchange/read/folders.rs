@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::state::{FolderPermission, FolderUser, Idx, Mailbox, Object};
 
-use super::folder_statistics::FOLDERS;
 use super::Cells;
+use super::folder_statistics::FOLDERS;
 use crate::exchange::bind::Bound;
 use crate::exchange::emit::Page;
 use crate::exchange::error::{Condition, ExchangeError};
@@ -156,12 +156,7 @@ pub(super) fn folder_permissions(
             continue;
         }
         let Some(cells) = folder_cells(reader, &target, entry) else { continue };
-        if !page.push(
-            RowClass::MailboxFolderPermission,
-            u32::try_from(at).unwrap_or(u32::MAX),
-            0,
-            &cells,
-        ) {
+        if !page.push(RowClass::MailboxFolderPermission, u32::try_from(at).unwrap_or(u32::MAX), 0, &cells) {
             break;
         }
     }

@@ -150,12 +150,7 @@ pub(super) fn mailbox_permissions(
         }
         let Some(trustee) = reader.mailbox_trustee(&ace.trustee, shown) else { continue };
         let cells = mailbox_permission_cells(reader.knobs, object.name(), &ace, trustee, with_names);
-        if !page.push(
-            RowClass::MailboxPermission,
-            u32::try_from(at).unwrap_or(u32::MAX),
-            0,
-            &cells,
-        ) {
+        if !page.push(RowClass::MailboxPermission, u32::try_from(at).unwrap_or(u32::MAX), 0, &cells) {
             break;
         }
     }

@@ -14,7 +14,6 @@ use crate::exchange::value::Value;
 use crate::generate::org::built_in_roles;
 use crate::state::{App, RoleGroup, State};
 
-
 /// Whether the app stands in Exchange as a service principal.
 pub(in crate::exchange) fn in_exchange(app: &App) -> bool {
     app.exchange_principal || !app.role_groups.is_empty()

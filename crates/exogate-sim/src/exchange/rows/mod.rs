@@ -217,9 +217,7 @@ impl<'a> RecipientRow<'a> {
 
     fn locations(&self) -> Option<Value<'a>> {
         let guid = self.recipient?.mailbox.as_deref()?.exchange_guid;
-        Some(Value::List(vec![
-            format!("1;{guid}{PRIMARY_LOCATION}").into(),
-        ]))
+        Some(Value::List(vec![format!("1;{guid}{PRIMARY_LOCATION}").into()]))
     }
 
     /// Items and bytes of the mailbox: they differ between mailboxes but never between two reads of one.

@@ -190,8 +190,7 @@ fn value() -> impl Strategy<Value = Value<'static>> {
         any::<i64>().prop_map(Value::Int),
         text().prop_map(Value::owned),
         any::<u128>().prop_map(|id| Value::Guid(uuid::Uuid::from_u128(id))),
-        (-62_000_000_000_i64..253_000_000_000)
-            .prop_map(|seconds| Value::Time(Time::from_seconds(seconds))),
+        (-62_000_000_000_i64..253_000_000_000).prop_map(|seconds| Value::Time(Time::from_seconds(seconds))),
         proptest::collection::vec(text().prop_map(Cow::Owned), 0..4).prop_map(Value::List),
     ]
 }

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::super::eval::type_of;
-use crate::json::push_id;
 use super::super::query::Column;
 use super::super::render::{push_object, push_reference};
 use super::super::scene::Scene;
 use super::super::schema::{Field, Type};
 use super::sweep::{members, push_all, push_manager};
 use super::{Page, Place, Shape};
+use crate::json::push_id;
 use crate::state::change::Fields;
 use crate::state::{ChangeKind, Idx, Object, ObjectKind, State, View};
 

@@ -1,11 +1,11 @@
 //! The first sweep: the whole current state, large groups in slices over several pages.
 
 use super::super::eval::type_of;
-use crate::json::push_id;
 use super::super::render::{push_object, push_reference};
 use super::super::scene::Scene;
 use super::super::schema::Type;
 use super::{Page, Place, Shape};
+use crate::json::push_id;
 use crate::state::{Class, GroupKind, Idx, Object, State, View};
 
 /// Fills a page of the sweep.
