@@ -145,7 +145,9 @@ impl WireError {
     /// What a request that got no answer comes to, if it may be repeated.
     pub fn of_fault(fault: &TransportError, service: Service, what: impl Into<String>) -> Self {
         let kind = match fault.kind {
-            TransportErrorKind::Unreachable | TransportErrorKind::Dns => ErrorKind::Unreachable,
+            TransportErrorKind::Unreachable | TransportErrorKind::Dns | TransportErrorKind::Proxy { .. } => {
+                ErrorKind::Unreachable
+            }
             TransportErrorKind::Tls => ErrorKind::NotTrusted,
             TransportErrorKind::Timeout | TransportErrorKind::Reset => ErrorKind::Transient,
             TransportErrorKind::TooLarge | TransportErrorKind::Garbled | TransportErrorKind::Other => {
@@ -157,6 +159,15 @@ impl WireError {
             TransportErrorKind::Dns => {
                 error.with_remedy("Check the host's name, the cloud setting and the DNS server.")
             }
+            TransportErrorKind::Proxy { status } => error.with_remedy(match status {
+                Some(407) => {
+                    "Write user and password into the proxy's address: proxy = \"http://user:password@host:port\"."
+                        .to_owned()
+                }
+                Some(502..=504) => format!("Check whether the proxy itself reaches {}.", fault.host),
+                Some(_) => format!("Have the proxy allow CONNECT to {} on its port, or configure another proxy.", fault.host),
+                None => "Check the proxy's address; it has to be an HTTP proxy that allows CONNECT.".to_owned(),
+            }),
             _ => error,
         }
     }

@@ -6,7 +6,7 @@
 
 pub(crate) mod batch;
 
-use crate::record::{Key, Record, RecordSeed, value_of};
+use crate::record::{Key, Record, RecordSeed, read_body, value_of};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -140,13 +140,8 @@ impl Envelope {
         if body.is_empty() {
             return Ok(Envelope::default());
         }
-        let seed = keep.map_or_else(RecordSeed::all, RecordSeed::only);
-        let mut json = serde_json::Deserializer::from_slice(body);
-        let envelope = EnvelopeSeed(seed)
-            .deserialize(&mut json)
-            .and_then(|envelope| json.end().map(|()| envelope))
-            .map_err(|error| NotJson(error.to_string()))?;
-        Ok(envelope)
+        read_body(body, |json, reading| EnvelopeSeed(RecordSeed::new(keep, reading)).deserialize(json))
+            .map_err(|error| NotJson(error.to_string()))
     }
 }
 

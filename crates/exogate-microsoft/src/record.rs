@@ -5,17 +5,20 @@
 //! object's own `@odata.type`, `@removed` and `…@delta` are kept). Knows no attribute by meaning
 //! beyond the identifiers, and converts nothing into accounts, groups or rights.
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::sync::Arc;
 
 /// One object, its properties in the order of the answer.
 #[derive(Clone, Default, PartialEq)]
 pub struct Record {
-    fields: Vec<(Box<str>, Value)>,
+    /// The objects of one page share the names.
+    fields: Vec<(Arc<str>, Value)>,
 }
 
 impl Record {
@@ -27,11 +30,20 @@ impl Record {
     /// The raw value; `Some(Value::Null)` for a property that is present and null.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.fields
-            .iter()
-            .find(|(key, _)| &**key == name)
-            .or_else(|| self.fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)))
-            .map(|(_, value)| value)
+        self.find(name, 0).map(|(_, value)| value)
+    }
+
+    /// The same with its place in the record. `guess`: where it probably is, for those who read
+    /// many records that are alike.
+    #[must_use]
+    pub fn find(&self, name: &str, guess: usize) -> Option<(usize, &Value)> {
+        let place = match self.fields.get(guess) {
+            Some((key, _)) if &**key == name => Some(guess),
+            _ => self.fields.iter().position(|(key, _)| &**key == name),
+        };
+        let place =
+            place.or_else(|| self.fields.iter().position(|(key, _)| key.eq_ignore_ascii_case(name)))?;
+        self.fields.get(place).map(|(_, value)| (place, value))
     }
 
     /// Whether the answer carried the property at all. In a delta an absent property means
@@ -98,6 +110,16 @@ impl Record {
         }
     }
 
+    /// The same without a copy of each: what a collection of many small objects is read by.
+    pub fn links(&self, name: &str) -> impl Iterator<Item = Link<'_>> {
+        let items = match self.get(name) {
+            Some(Value::Array(items)) => items.as_slice(),
+            Some(value) => std::slice::from_ref(value),
+            None => &[],
+        };
+        items.iter().filter_map(Value::as_object).map(Link)
+    }
+
     /// The directory object id: Graph's `id`, or what Exchange calls `ExternalDirectoryObjectId`.
     /// This is the key that joins the two services. Exchange's own `Id` is a name, which may look
     /// like a GUID, and is never taken for it.
@@ -116,8 +138,7 @@ impl Record {
     /// `user` for `#microsoft.graph.user`.
     #[must_use]
     pub fn kind(&self) -> Option<&str> {
-        let kind = self.text("@odata.type")?;
-        Some(kind.rsplit(['.', '#']).next().unwrap_or(kind))
+        self.text("@odata.type").map(plain_kind)
     }
 
     /// Why a delta says that the object is gone: `changed` (may be restored) or `deleted`.
@@ -158,15 +179,7 @@ impl Record {
     /// An object out of a parsed JSON value; anything but an object is `None`.
     #[must_use]
     pub fn from_value(value: &Value) -> Option<Record> {
-        let Value::Object(map) = value else {
-            return None;
-        };
-        let fields = map
-            .iter()
-            .filter(|(key, _)| !is_type_companion(key))
-            .map(|(key, value)| (key.as_str().into(), value.clone()))
-            .collect();
-        Some(Record { fields })
+        value.as_object().map(|map| Link(map).to_record())
     }
 
     /// Reads one JSON object.
@@ -174,10 +187,7 @@ impl Record {
     /// # Errors
     /// When the bytes are not one well-formed JSON object.
     pub fn from_slice(body: &[u8]) -> Result<Record, serde_json::Error> {
-        let mut json = serde_json::Deserializer::from_slice(body);
-        let record = RecordSeed::all().deserialize(&mut json)?;
-        json.end()?;
-        Ok(record)
+        read_body(body, |json, reading| RecordSeed::new(None, reading).deserialize(json))
     }
 
     pub(crate) fn push(&mut self, name: &str, value: Value) {
@@ -191,7 +201,42 @@ impl fmt::Debug for Record {
     }
 }
 
-impl<K: Into<Box<str>>> FromIterator<(K, Value)> for Record {
+/// An object that a property refers to, such as a member of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a>(&'a Map<String, Value>);
+
+impl<'a> Link<'a> {
+    /// A non-empty string.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&'a str> {
+        self.0.get(name)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// `user` for `#microsoft.graph.user`.
+    #[must_use]
+    pub fn kind(&self) -> Option<&'a str> {
+        self.text("@odata.type").map(plain_kind)
+    }
+
+    /// An object of its own.
+    #[must_use]
+    pub fn to_record(&self) -> Record {
+        let fields = self.0.iter().filter(|(key, _)| !is_type_companion(key));
+        Record { fields: fields.map(|(key, value)| (key.as_str().into(), value.clone())).collect() }
+    }
+
+    /// Whether a delta says that it is no longer referred to.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.0.get("@removed").is_some_and(|removed| !removed.is_null())
+    }
+}
+
+fn plain_kind(kind: &str) -> &str {
+    kind.rsplit(['.', '#']).next().unwrap_or(kind)
+}
+
+impl<K: Into<Arc<str>>> FromIterator<(K, Value)> for Record {
     fn from_iter<I: IntoIterator<Item = (K, Value)>>(pairs: I) -> Self {
         Record { fields: pairs.into_iter().map(|(k, v)| (k.into(), v)).collect() }
     }
@@ -232,20 +277,81 @@ fn render(value: &Value) -> Option<String> {
     }
 }
 
+/// Reads a body by what `read` makes of it; once more, and exactly, where a number lost digits.
+pub(crate) fn read_body<T>(
+    body: &[u8],
+    mut read: impl FnMut(&mut Json<'_>, &Reading) -> Result<T, serde_json::Error>,
+) -> Result<T, serde_json::Error> {
+    let mut once = |reading: &Reading| {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let value = read(&mut json, reading)?;
+        json.end()?;
+        Ok(value)
+    };
+    let quick = Reading::default();
+    let value = once(&quick)?;
+    if !quick.inexact.get() {
+        return Ok(value);
+    }
+    once(&Reading { exact: true, ..Reading::default() })
+}
+
+/// A body that is being read.
+pub(crate) type Json<'de> = serde_json::Deserializer<serde_json::de::SliceRead<'de>>;
+
+/// What the reading of one body keeps beside what it reads.
+#[derive(Default)]
+pub(crate) struct Reading {
+    /// The names of properties met so far, each once, in the order in which the first objects have
+    /// them; and the place of the name that comes next if an object is like the one before.
+    names: RefCell<Vec<Arc<str>>>,
+    next: Cell<usize>,
+    /// A number was met that may have lost digits.
+    inexact: Cell<bool>,
+    /// Every value is read out of its own text, which is slower and loses nothing.
+    exact: bool,
+}
+
+impl Reading {
+    /// Names beyond these are not shared: they are not properties of a listing.
+    const NAMES: usize = 512;
+
+    fn name(&self, name: &str) -> Arc<str> {
+        let mut names = self.names.borrow_mut();
+        let next = self.next.get();
+        let like = |known: &Arc<str>| **known == *name;
+        let place = if names.get(next).is_some_and(like) {
+            next
+        } else if let Some(place) = names.iter().position(like) {
+            place
+        } else if names.len() < Self::NAMES {
+            names.push(name.into());
+            names.len() - 1
+        } else {
+            return name.into();
+        };
+        self.next.set(place + 1);
+        names.get(place).map_or_else(|| name.into(), Arc::clone)
+    }
+
+    /// An object begins.
+    fn record(&self) -> Record {
+        self.next.set(0);
+        Record { fields: Vec::with_capacity(self.names.borrow().len().min(64)) }
+    }
+}
+
 /// Reads one object in a stream, keeping either every property or only the named ones; the rest
 /// is skipped without being built.
 #[derive(Clone, Copy)]
 pub(crate) struct RecordSeed<'a> {
     keep: Option<&'a [&'a str]>,
+    reading: &'a Reading,
 }
 
 impl<'a> RecordSeed<'a> {
-    pub(crate) fn all() -> Self {
-        Self { keep: None }
-    }
-
-    pub(crate) fn only(keep: &'a [&'a str]) -> Self {
-        Self { keep: Some(keep) }
+    pub(crate) fn new(keep: Option<&'a [&'a str]>, reading: &'a Reading) -> Self {
+        Self { keep, reading }
     }
 
     fn wants(&self, key: &str) -> bool {
@@ -269,16 +375,85 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record, A::Error> {
-        let mut record = Record::new();
+        let mut record = self.reading.record();
         while let Some(Key(key)) = map.next_key()? {
             if self.wants(&key) {
-                let raw: &RawValue = map.next_value()?;
-                record.push(&key, value_of(raw).map_err(A::Error::custom)?);
+                let name = self.reading.name(&key);
+                let value = if self.reading.exact {
+                    let raw: &RawValue = map.next_value()?;
+                    value_of(raw).map_err(A::Error::custom)?
+                } else {
+                    map.next_value_seed(PlainSeed(&self.reading.inexact))?
+                };
+                record.fields.push((name, value));
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(record)
+    }
+}
+
+/// A value as [`value_of`] gives it, read where it stands. Tells of numbers that it cannot read so.
+struct PlainSeed<'a>(&'a Cell<bool>);
+
+impl<'de> DeserializeSeed<'de> for PlainSeed<'_> {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PlainSeed<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Bool(flag))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::from(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(i64::try_from(number).map_or_else(|_| Value::String(number.to_string()), Value::from))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        /// No whole number below it is read as a floating-point one.
+        const WHOLE: f64 = 1e18;
+        if number.abs() >= WHOLE {
+            self.0.set(true);
+        }
+        Ok(Value::from(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::from(text))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, value)) = map.next_entry()? {
+            object.insert(name, value);
+        }
+        Ok(Value::Object(object))
     }
 }
 
@@ -373,6 +548,73 @@ mod tests {
     }
 
     #[test]
+    fn the_quick_reading_gives_what_the_exact_one_gives() {
+        for value in [
+            "0", "-0", "-1", "7", "1.5", "1e3", "999999999999999999", "1000000000000000000",
+            "9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616",
+            "-9223372036854775808", "-9223372036854775809", "1e18", "1e300", "1E400", "123456789012345678.5",
+            "\"a\\u00e9\\n\"", "\"\"", "null", "true", "[]", "[1,[2,\"x\"],{\"y\":18446744073709551616}]",
+            "{\"a\":{\"b\":null},\"c\":18446744073709551615}",
+        ] {
+            let body = format!("{{\"x\":{value}}}");
+            let exact = serde_json::from_str::<&RawValue>(value).and_then(value_of).ok();
+            let read = Record::from_slice(body.as_bytes()).ok();
+            assert_eq!(read.as_ref().and_then(|record| record.get("x")), exact.as_ref(), "{value}");
+        }
+    }
+
+    #[test]
+    fn objects_of_one_body_share_names_and_keep_their_own_order() {
+        let body = br#"[{"a":1,"b":2,"c":3},{"a":4,"c":5},{"c":6,"d":7,"a":8},{}]"#;
+        let records = read_body(body, |json, reading| {
+            struct All<'a>(&'a Reading);
+            impl<'de> Visitor<'de> for All<'_> {
+                type Value = Vec<Record>;
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("objects")
+                }
+                fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                    let mut all = Vec::new();
+                    while let Some(one) = seq.next_element_seed(RecordSeed::new(None, self.0))? {
+                        all.push(one);
+                    }
+                    Ok(all)
+                }
+            }
+            json.deserialize_seq(All(reading))
+        })
+        .expect("well-formed");
+        let shown: Vec<String> = records.iter().map(|r| serde_json::to_string(r).expect("serializes")).collect();
+        assert_eq!(
+            shown,
+            [r#"{"a":1,"b":2,"c":3}"#, r#"{"a":4,"c":5}"#, r#"{"c":6,"d":7,"a":8}"#, "{}"]
+        );
+        assert!(Arc::ptr_eq(&records[0].fields[2].0, &records[2].fields[0].0));
+    }
+
+    #[test]
+    fn links_are_the_objects_of_a_collection() {
+        let record = read(
+            r##"{"members":[{"@odata.type":"#microsoft.graph.user","id":"u"},null,7,
+            {"id":"g","@removed":{"reason":"deleted"}},{"id":"","@removed":null}],"manager":{"id":"m"}}"##,
+        );
+        let members: Vec<_> = record.links("members").map(|m| (m.text("id"), m.kind(), m.is_removed())).collect();
+        assert_eq!(members, [(Some("u"), Some("user"), false), (Some("g"), None, true), (None, None, false)]);
+        assert_eq!(record.links("manager").count(), 1);
+        assert_eq!(record.links("owners").count(), 0);
+    }
+
+    #[test]
+    fn a_guess_finds_no_other_property_than_none_does() {
+        let record = read(r#"{"a":1,"B":2,"b":3}"#);
+        for guess in 0..5 {
+            assert_eq!(record.find("b", guess), Some((2, &Value::from(3))));
+            assert_eq!(record.find("A", guess), Some((0, &Value::from(1))));
+            assert_eq!(record.find("c", guess), None);
+        }
+    }
+
+    #[test]
     fn null_and_absent_differ_only_for_has() {
         let record = read(r#"{"a":null}"#);
         assert!(record.has("a") && !record.has("b"));
@@ -392,8 +634,11 @@ mod tests {
 
     #[test]
     fn only_the_named_properties_are_built() {
-        let mut json = serde_json::Deserializer::from_str(r#"{"a":1,"b":{"c":[1,2]},"d":"x"}"#);
-        let record = RecordSeed::only(&["d"]).deserialize(&mut json).expect("ok");
+        let body = br#"{"a":1,"b":{"c":[1,2]},"d":"x"}"#;
+        let only_d = |json: &mut Json<'_>, reading: &Reading| {
+            RecordSeed::new(Some(&["d"]), reading).deserialize(json)
+        };
+        let record = read_body(body, only_d).expect("ok");
         assert_eq!(record.len(), 1);
         assert_eq!(record.text("d"), Some("x"));
     }

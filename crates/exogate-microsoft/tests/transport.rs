@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use exogate_microsoft::settings::Timeouts;
+use exogate_microsoft::{Service, WireError};
 use exogate_microsoft::transport::{
     ReqwestTransport, Sent, Transport, TransportErrorKind, TransportSettings, TransportSetupError,
     WireRequest,
@@ -175,7 +176,13 @@ async fn nothing_was_sent_to_whom_we_cannot_reach_or_trust() {
 
     // The listener is gone with its task, so the port is closed.
     let error = transport.send(get(address)).await.expect_err("a closed port");
-    assert_eq!((error.sent, error.kind), (Sent::No, TransportErrorKind::Unreachable), "{error}");
+    let kind = TransportErrorKind::Proxy { status: Some(407) };
+    assert_eq!((error.sent, error.kind), (Sent::No, kind), "{error}");
+    let text = error.to_string();
+    assert!(text.starts_with("graph.microsoft.com: no way through the proxy: the proxy 127.0.0.1:"), "{text}");
+    assert!(text.ends_with(" answered 407 Proxy Authentication Required"), "{text}");
+    let told = WireError::of_fault(&error, Service::Graph, "GET users");
+    assert!(told.remedy().contains("http://user:password@host:port"), "{told:?}");
 
     let nowhere = WireRequest::new(Method::GET, "https://does-not-exist.invalid/".parse().unwrap());
     let error = transport.send(nowhere).await.expect_err("no such host");
@@ -197,21 +204,34 @@ async fn a_proxy_is_asked_and_its_refusal_is_not_an_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
     let asked = tokio::spawn(async move {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            socket.read_buf(&mut request).await.unwrap();
+        let mut asked = Vec::new();
+        // The second time it is asked what it has against it.
+        for _ in 0..2 {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                socket.read_buf(&mut request).await.unwrap();
+            }
+            let page = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>";
+            socket.write_all(page).await.unwrap();
+            asked.push(String::from_utf8(request).unwrap());
         }
-        let page = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>";
-        socket.write_all(page).await.unwrap();
-        String::from_utf8(request).unwrap()
+        asked
     });
     let settings = TransportSettings { proxy: Some(proxy.parse().unwrap()), ..settings(None) };
     let transport = ReqwestTransport::new(&settings).unwrap();
     let request = WireRequest::get("https://graph.microsoft.com/v1.0/users".parse().unwrap());
     let error = transport.send(request).await.unwrap_err();
-    assert_eq!((error.sent, error.kind), (Sent::No, TransportErrorKind::Unreachable), "{error}");
-    assert!(asked.await.unwrap().starts_with("CONNECT graph.microsoft.com:443 HTTP/1.1\r\n"));
+    let kind = TransportErrorKind::Proxy { status: Some(407) };
+    assert_eq!((error.sent, error.kind), (Sent::No, kind), "{error}");
+    let text = error.to_string();
+    assert!(text.starts_with("graph.microsoft.com: no way through the proxy: the proxy 127.0.0.1:"), "{text}");
+    assert!(text.ends_with(" answered 407 Proxy Authentication Required"), "{text}");
+    let told = WireError::of_fault(&error, Service::Graph, "GET users");
+    assert!(told.remedy().contains("http://user:password@host:port"), "{told:?}");
+    for asked in asked.await.unwrap() {
+        assert!(asked.starts_with("CONNECT graph.microsoft.com:443 HTTP/1.1\r\n"), "{asked}");
+    }
 }
 
 #[test]

@@ -111,6 +111,22 @@ fn spent() -> (f64, u64) {
     ((ticks(11) + ticks(12)) / 100.0, written.unwrap_or(0u64) >> 20)
 }
 
+/// Hands batches over as an aggregation does: a few in memory at once.
+async fn hand_over(run: &RunHandle, batches: impl Iterator<Item = Batch>) {
+    let (mut held, mut written) = (std::collections::VecDeque::new(), Vec::new());
+    for batch in batches {
+        held.push_back(run.submit(batch).await.unwrap());
+        if held.len() > 3 {
+            let mut oldest = held.pop_front().unwrap();
+            oldest.let_go().await;
+            written.push(oldest);
+        }
+    }
+    for one in written.into_iter().chain(held) {
+        one.stored().await.unwrap();
+    }
+}
+
 async fn aggregate(source: &SourceStore, size: Size) -> RunRecord {
     let run = source
         .begin_or_resume(RunRequest {
@@ -123,57 +139,55 @@ async fn aggregate(source: &SourceStore, size: Size) -> RunRecord {
         .unwrap();
     let began = Instant::now();
     let before = spent();
-    let users = async {
-        for start in (0..size.users).step_by(PAGE) {
-            let users = (start..(start + PAGE).min(size.users)).map(user).collect();
-            run.write(Batch { stream: "users".into(), users, ..Batch::default() }).await.unwrap();
-        }
-    };
-    let mailboxes = async {
-        let all = size.users + size.shared;
-        for start in (0..all).step_by(PAGE) {
-            let mailboxes =
-                (start..(start + PAGE).min(all)).map(|number| mailbox(number, size.users)).collect();
-            run.write(Batch { stream: "mailboxes".into(), mailboxes, ..Batch::default() }).await.unwrap();
-        }
-    };
-    let groups = async {
-        let each = size.memberships / size.groups.max(1);
-        for start in (0..size.groups).step_by(200) {
-            let numbers = start..(start + 200).min(size.groups);
-            let groups = numbers.clone().map(group).collect();
-            let memberships = numbers
-                .flat_map(|number| {
-                    (0..each).map(move |index| MembershipRow {
-                        group: id(3, number),
-                        role: MembershipRole::Member,
-                        member: id(1, (number * 7919 + index * 104_729) % size.users),
-                        member_kind: MemberKind::User,
+    let pages = |all: usize, page: usize| (0..all).step_by(page).map(move |at| at..(at + page).min(all));
+    let users = pages(size.users, PAGE).map(|page| Batch {
+        stream: "users".into(),
+        users: page.map(user).collect(),
+        ..Batch::default()
+    });
+    let mailboxes = pages(size.users + size.shared, PAGE).map(|page| Batch {
+        stream: "mailboxes".into(),
+        mailboxes: page.map(|number| mailbox(number, size.users)).collect(),
+        ..Batch::default()
+    });
+    let each = size.memberships / size.groups.max(1);
+    let groups = pages(size.groups, 200).map(|page| Batch {
+        stream: "groups".into(),
+        groups: page.clone().map(group).collect(),
+        memberships: page
+            .flat_map(|number| {
+                (0..each).map(move |index| MembershipRow {
+                    group: id(3, number),
+                    role: MembershipRole::Member,
+                    member: id(1, (number * 7919 + index * 104_729) % size.users),
+                    member_kind: MemberKind::User,
+                })
+            })
+            .collect(),
+        ..Batch::default()
+    });
+    let grants = pages(size.shared, 10).map(|page| Batch {
+        stream: "rights".into(),
+        grant_sets: page
+            .map(|number| GrantSet {
+                mailbox: id(1, size.users + number),
+                facet: Facet::MailboxPermission,
+                grants: (0..8)
+                    .map(|index| {
+                        let text = format!("user{}@contoso.com", (number * 31 + index * 97) % size.users);
+                        (Right::FullAccess, Trustee { text, sid: None }, false, false)
                     })
-                })
-                .collect();
-            let batch = Batch { stream: "groups".into(), groups, memberships, ..Batch::default() };
-            run.write(batch).await.unwrap();
-        }
-    };
-    let grants = async {
-        for start in (0..size.shared).step_by(100) {
-            let grant_sets = (start..(start + 100).min(size.shared))
-                .map(|number| GrantSet {
-                    mailbox: id(1, size.users + number),
-                    facet: Facet::MailboxPermission,
-                    grants: (0..4)
-                        .map(|index| {
-                            let text = format!("user{}@contoso.com", (number * 31 + index * 97) % size.users);
-                            (Right::FullAccess, Trustee { text, sid: None }, false, false)
-                        })
-                        .collect(),
-                })
-                .collect();
-            run.write(Batch { stream: "rights".into(), grant_sets, ..Batch::default() }).await.unwrap();
-        }
-    };
-    tokio::join!(users, mailboxes, groups, grants);
+                    .collect(),
+            })
+            .collect(),
+        ..Batch::default()
+    });
+    tokio::join!(
+        hand_over(&run, users),
+        hand_over(&run, mailboxes),
+        hand_over(&run, groups),
+        hand_over(&run, grants)
+    );
     let written = began.elapsed();
     let began = Instant::now();
     let trustees = run.unresolved_trustees().await.unwrap();

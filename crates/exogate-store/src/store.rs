@@ -12,7 +12,8 @@ use crate::connection;
 use crate::error::{Fault, StoreError};
 use crate::migrate::migrate;
 use crate::source::SourceStore;
-use crate::writer::{self, Entry, Job, Writer};
+use crate::write::ids::Lately;
+use crate::writer::{self, Bond, Entry, Failure, Job, Writer};
 
 /// Jobs that may wait for the writer. Each holds a page, so this bounds memory too.
 const WAITING: usize = 16;
@@ -136,39 +137,64 @@ impl Store {
         outcome.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Has the writer write something that may share a transaction with what others write.
+    /// Has the writer write something that may share a transaction with what others write, and
+    /// stands or falls on its own.
     pub(crate) async fn enter<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection, i64) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.submit(work, || {}).await?.done().await
+        let work = move |connection: &Connection, _: &mut Lately, now| work(connection, now);
+        let entered = self.hand_over(Bond::Own, work, |failure| match failure {
+            Failure::Own(error) => error,
+            Failure::Other => StoreError::Closed,
+        });
+        entered.await?.done().await
     }
 
-    /// As [`Self::enter`], but what comes of it is awaited apart; `failed` hears of a failure before
-    /// anything that was handed over later is written.
+    /// Has the writer write something of about so many bytes that stands or falls with what was
+    /// handed over so before it. What comes of it is awaited apart; `failed` hears of a failure
+    /// before anything later is written, and makes an error of one that was another's.
     pub(crate) async fn submit<T: Send + 'static>(
         &self,
-        work: impl Fn(&Connection, i64) -> Result<T, Fault> + Send + 'static,
-        failed: impl FnOnce() + Send + 'static,
+        bytes: usize,
+        work: impl Fn(&Connection, &mut Lately, i64) -> Result<T, Fault> + Send + 'static,
+        failed: impl FnOnce() -> StoreError + Send + 'static,
+    ) -> Result<Entered<T>, StoreError> {
+        let answer = move |failure| {
+            let others = failed();
+            match failure {
+                Failure::Own(error) => error,
+                Failure::Other => others,
+            }
+        };
+        self.hand_over(Bond::Shared(bytes), work, answer).await
+    }
+
+    async fn hand_over<T: Send + 'static>(
+        &self,
+        bond: Bond,
+        work: impl Fn(&Connection, &mut Lately, i64) -> Result<T, Fault> + Send + 'static,
+        failed: impl FnOnce(Failure) -> StoreError + Send + 'static,
     ) -> Result<Entered<T>, StoreError> {
         let permit = Arc::clone(&self.inner.waiting).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let (keep, kept) = mpsc::channel();
+        let (hold, held) = oneshot::channel::<()>();
         let (answer, outcome) = oneshot::channel();
         self.queue(Job::Entry(Entry {
-            work: Box::new(move |connection, now| {
+            work: Box::new(move |connection, lately, now| {
+                // Both go when the work is let go.
+                let _ = (&permit, &hold);
                 // The value waits for the commit on its own way; nobody listening is fine.
-                let _ = keep.send(work(connection, now)?);
+                let _ = keep.send(work(connection, lately, now)?);
                 Ok(())
             }),
             answer: Box::new(move |outcome| {
-                if outcome.is_err() {
-                    failed();
-                }
-                let _ = answer.send(outcome);
-                drop(permit);
+                let _ = answer.send(outcome.map_err(failed));
             }),
+            bond,
         }))?;
-        Ok(Entered { outcome, kept })
+        let nudge = (bond != Bond::Own).then(|| self.clone());
+        Ok(Entered { nudge, held, outcome, kept })
     }
 
     /// Has the writer do something when it comes to it.
@@ -213,14 +239,42 @@ impl Store {
 
 /// Something that the writer has been told to write. It is written whether or not anybody waits.
 pub(crate) struct Entered<T> {
+    /// The store whose writer may be waiting for more before it commits.
+    nudge: Option<Store>,
+    held: oneshot::Receiver<()>,
     outcome: oneshot::Receiver<Result<(), StoreError>>,
     kept: mpsc::Receiver<T>,
 }
 
 impl<T> Entered<T> {
+    /// Waits until it is out of memory: written, if not yet for good.
+    pub(crate) async fn let_go(&mut self) {
+        // Nothing is ever sent: it ends with the work that holds the other end.
+        let _ = (&mut self.held).await;
+    }
+
+    /// What came of it, if that is certain already.
+    pub(crate) fn outcome(&mut self) -> Option<Result<T, StoreError>> {
+        match self.outcome.try_recv() {
+            Ok(outcome) => Some(outcome.and_then(|()| self.value())),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(StoreError::Closed)),
+        }
+    }
+
     /// Waits until it is durable, or has failed.
-    pub(crate) async fn done(self) -> Result<T, StoreError> {
-        self.outcome.await.map_err(|_| StoreError::Closed)??;
+    pub(crate) async fn done(mut self) -> Result<T, StoreError> {
+        if let Some(outcome) = self.outcome() {
+            return outcome;
+        }
+        if let Some(store) = self.nudge.take() {
+            store.send(|_| ())?;
+        }
+        (&mut self.outcome).await.map_err(|_| StoreError::Closed)??;
+        self.value()
+    }
+
+    fn value(&self) -> Result<T, StoreError> {
         self.kept.try_iter().last().ok_or(StoreError::Closed)
     }
 }

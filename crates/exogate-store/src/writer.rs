@@ -2,19 +2,22 @@
 //! of life for the runs that this process holds.
 //!
 //! Entries that wait for each other anyway share one commit: pages of several streams touch the same
-//! pages of the file, which are then written once. It knows nothing of what a job writes.
+//! pages of the file, which are then written once. What a run reads is let go as soon as it is
+//! written, so that much can share a commit without being kept in memory. It knows nothing of what a
+//! job writes.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use exogate_model::clock::Clock;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::{Fault, StoreError};
 use crate::lease;
+use crate::write::ids::Lately;
 
 /// Work for the writer.
 pub(crate) enum Job {
@@ -24,19 +27,45 @@ pub(crate) enum Job {
     Entry(Entry),
 }
 
-/// Something to write that stands or falls on its own, within a transaction that it may share.
+/// Something to write within a transaction that it may share.
 pub(crate) struct Entry {
-    /// Writes it. Called again if another one took the shared transaction down.
+    /// Writes it.
     pub(crate) work: Work,
     /// Hears what came of it, once that is certain.
     pub(crate) answer: Answer,
+    /// What becomes of it if another one takes the shared transaction down.
+    pub(crate) bond: Bond,
 }
 
-type Work = Box<dyn FnMut(&Connection, i64) -> Result<(), Fault> + Send>;
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// How an entry stands to those that it shares a transaction with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bond {
+    /// Stands or falls on its own: it is kept until the commit, and written again for itself if
+    /// another one took the transaction down.
+    Own,
+    /// Stands or falls with those before it. About so many bytes.
+    Shared(usize),
+}
 
-/// Entries that share one commit at most: nobody is to wait long for the slowest.
+/// Why an entry is not stored.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It could not be written.
+    Own(StoreError),
+    /// Another one that it shared a transaction with could not be.
+    Other,
+}
+
+pub(crate) type Work = Box<dyn FnMut(&Connection, &mut Lately, i64) -> Result<(), Fault> + Send>;
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), Failure>) + Send>;
+
+/// Entries on their own that share one commit at most: nobody is to wait long for the slowest.
 const TOGETHER: usize = 16;
+/// Bytes that share one commit at most. With the pages of indices that they touch they have to fit
+/// into the cache of the connection.
+const MUCH: usize = 16 << 20;
+/// How long a transaction waits for more at most.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// The writing side of an open store.
 pub(crate) struct Writer {
@@ -46,11 +75,13 @@ pub(crate) struct Writer {
     /// Tokens of the leases that this process holds, by source.
     held: HashMap<i64, String>,
     last_beat: i64,
+    /// Forgotten with every transaction that is taken back.
+    lately: Lately,
 }
 
 impl Writer {
     pub(crate) fn new(connection: Connection, path: Arc<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self { connection, path, clock, held: HashMap::new(), last_beat: 0 }
+        Self { connection, path, clock, held: HashMap::new(), last_beat: 0, lately: Lately::new() }
     }
 
     /// The current instant, in milliseconds.
@@ -63,28 +94,47 @@ impl Writer {
         &mut self,
         work: impl FnOnce(&Transaction<'_>, i64) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
+        self.transact_lately(|transaction, _, now| work(transaction, now))
+    }
+
+    fn transact_lately<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>, &mut Lately, i64) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
         let now = self.now();
         let outcome = (|| {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction, now)?;
+            let value = work(&transaction, &mut self.lately, now)?;
             transaction.commit()?;
             Ok(value)
         })();
+        if outcome.is_err() {
+            self.lately.forget();
+        }
         outcome.map_err(|fault| StoreError::from_fault(&self.path, fault))
     }
 
-    /// Writes entries, the given one and those that `next` still has, in one transaction. If that
-    /// fails, each is written for itself, so that one that cannot be written harms only itself.
-    /// (A savepoint for each would have SQLite copy every page before it is touched.)
-    fn write_together(&mut self, first: Entry, mut next: impl FnMut() -> Option<Entry>) {
+    /// Writes entries, the given one and those like it that `next` still has. `next` is told how
+    /// long it may wait for one.
+    fn write_together(&mut self, first: Entry, next: impl FnMut(Duration) -> Option<Entry>) {
+        match first.bond {
+            Bond::Own => self.write_apart(first, next),
+            Bond::Shared(_) => self.write_in_a_row(first, next),
+        }
+    }
+
+    /// Writes entries in one transaction. If that fails, each is written for itself, so that one
+    /// that cannot be written harms only itself. (A savepoint for each would have SQLite copy every
+    /// page before it is touched.)
+    fn write_apart(&mut self, first: Entry, mut next: impl FnMut(Duration) -> Option<Entry>) {
         let mut entries = vec![first];
-        let shared = self.transact(|transaction, now| {
+        let shared = self.transact_lately(|transaction, lately, now| {
             let mut written = 0;
             while let Some(entry) = entries.get_mut(written) {
-                (entry.work)(transaction, now)?;
+                (entry.work)(transaction, lately, now)?;
                 written += 1;
                 if written < TOGETHER {
-                    entries.extend(next());
+                    entries.extend(next(Duration::ZERO));
                 }
             }
             Ok(())
@@ -96,17 +146,53 @@ impl Writer {
         match shared {
             Err(_) if alone => {
                 for (mut work, answer) in works.into_iter().zip(answers) {
-                    let outcome = self.transact(|transaction, now| work(transaction, now));
+                    let outcome =
+                        self.transact_lately(|transaction, lately, now| work(transaction, lately, now));
                     drop(work);
-                    answer(outcome);
+                    answer(outcome.map_err(Failure::Own));
                 }
             }
             shared => {
                 drop(works);
                 // An error has only one to go to here.
-                let mut outcome = Some(shared);
+                let mut outcome = Some(shared.map_err(Failure::Own));
                 for answer in answers {
                     answer(outcome.take().unwrap_or(Ok(())));
+                }
+            }
+        }
+    }
+
+    /// Writes entries in one transaction that stand or fall together. Each is let go as soon as it
+    /// is written. Where nothing waits to be written, the transaction waits for as long as it has
+    /// been at work: a commit costs much more than one entry, and others may want to write.
+    fn write_in_a_row(&mut self, first: Entry, mut next: impl FnMut(Duration) -> Option<Entry>) {
+        let mut answers = Vec::new();
+        let written = self.transact_lately(|transaction, lately, now| {
+            let mut bytes = 0;
+            let mut worked = Duration::ZERO;
+            let mut entry = Some(first);
+            while let Some(Entry { mut work, answer, bond }) = entry.take() {
+                answers.push(answer);
+                let began = Instant::now();
+                work(transaction, lately, now)?;
+                drop(work);
+                worked += began.elapsed();
+                bytes += if let Bond::Shared(bytes) = bond { bytes } else { 0 };
+                if bytes < MUCH {
+                    entry = next(worked.min(LINGER));
+                }
+            }
+            Ok(())
+        });
+        match written {
+            Ok(()) => answers.into_iter().for_each(|answer| answer(Ok(()))),
+            Err(error) => {
+                // The last one is the one that could not be written.
+                let last = answers.pop();
+                answers.into_iter().for_each(|answer| answer(Err(Failure::Other)));
+                if let Some(last) = last {
+                    last(Err(Failure::Own(error)));
                 }
             }
         }
@@ -160,14 +246,19 @@ pub(crate) fn work(mut writer: Writer, jobs: &Receiver<Job>) {
     loop {
         match pending.take().map_or_else(|| jobs.recv_timeout(TICK), Ok) {
             Ok(Job::Alone(work)) => work(&mut writer),
-            Ok(Job::Entry(entry)) => writer.write_together(entry, || match jobs.try_recv() {
-                Ok(Job::Entry(entry)) => Some(entry),
-                Ok(alone) => {
-                    pending = Some(alone);
-                    None
-                }
-                Err(_) => None,
-            }),
+            Ok(Job::Entry(entry)) => {
+                let own = entry.bond == Bond::Own;
+                writer.write_together(entry, |patience| {
+                    match jobs.try_recv().or_else(|_| jobs.recv_timeout(patience)) {
+                        Ok(Job::Entry(entry)) if (entry.bond == Bond::Own) == own => Some(entry),
+                        Ok(other) => {
+                            pending = Some(other);
+                            None
+                        }
+                        Err(_) => None,
+                    }
+                });
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -185,7 +276,7 @@ mod tests {
 
     /// Writes numbers together: a negative one fails, zero makes SQLite give the transaction up.
     /// Says what each heard, what is stored, and how often that was begun.
-    fn write(numbers: &[i64]) -> (Vec<(i64, bool)>, Vec<i64>, usize) {
+    fn write(numbers: &[i64], bond: Bond) -> (Vec<(i64, bool)>, Vec<i64>, usize) {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE numbers (number INTEGER)").unwrap();
         let clock = Arc::new(FixedClock(jiff::Timestamp::UNIX_EPOCH));
@@ -194,7 +285,8 @@ mod tests {
         let mut entries = numbers.iter().copied().map(|number| {
             let heard = heard.clone();
             Entry {
-                work: Box::new(move |connection, _| {
+                bond,
+                work: Box::new(move |connection, _, _| {
                     connection.execute("INSERT INTO numbers VALUES (?1)", [number])?;
                     match number {
                         0 => Ok(connection.execute_batch("ROLLBACK; SELECT nonsense")?),
@@ -207,7 +299,7 @@ mod tests {
         });
         let mut commits = 0;
         while let Some(first) = entries.next() {
-            writer.write_together(first, || entries.next());
+            writer.write_together(first, |_| entries.next());
             commits += 1;
         }
         let mut statement = writer.connection.prepare("SELECT number FROM numbers").unwrap();
@@ -217,6 +309,7 @@ mod tests {
 
     #[test]
     fn entries_share_a_commit_and_fail_alone() {
+        let write = |numbers: &[i64]| write(numbers, Bond::Own);
         assert_eq!(write(&[1, 2]), (vec![(1, true), (2, true)], vec![1, 2], 1));
         assert_eq!(write(&[1, -1, 2]), (vec![(1, true), (-1, false), (2, true)], vec![1, 2], 2));
         assert_eq!(write(&[-1]), (vec![(-1, false)], vec![], 1));
@@ -224,13 +317,31 @@ mod tests {
 
     #[test]
     fn who_makes_sqlite_give_the_transaction_up_is_alone_in_failing() {
-        assert_eq!(write(&[1, 0, 2]), (vec![(1, true), (0, false), (2, true)], vec![1, 2], 2));
+        let (heard, stored, commits) = write(&[1, 0, 2], Bond::Own);
+        assert_eq!((heard, stored, commits), (vec![(1, true), (0, false), (2, true)], vec![1, 2], 2));
     }
 
     #[test]
     fn nobody_waits_for_more_than_a_few() {
         let numbers: Vec<i64> = (1..=50).collect();
-        let (_, stored, commits) = write(&numbers);
+        let (_, stored, commits) = write(&numbers, Bond::Own);
         assert_eq!((stored, commits), (numbers, 4));
+    }
+
+    #[test]
+    fn those_that_share_a_bond_fail_with_each_other_and_not_with_later_ones() {
+        let bond = Bond::Shared(1);
+        assert_eq!(write(&[1, 2], bond), (vec![(1, true), (2, true)], vec![1, 2], 1));
+        let heard = vec![(1, false), (-1, false), (2, true)];
+        assert_eq!(write(&[1, -1, 2], bond), (heard.clone(), vec![2], 2));
+        let (heard_of_zero, stored, _) = write(&[1, 0, 2], bond);
+        assert_eq!((heard_of_zero, stored), (vec![(1, false), (0, false), (2, true)], vec![2]));
+    }
+
+    #[test]
+    fn only_so_many_bytes_share_a_commit() {
+        let numbers: Vec<i64> = (1..=50).collect();
+        let (_, stored, commits) = write(&numbers, Bond::Shared(MUCH / 20));
+        assert_eq!((stored, commits), (numbers, 3));
     }
 }

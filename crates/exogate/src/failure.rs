@@ -95,12 +95,17 @@ fn indented(text: &str) -> String {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-        let failure = Self::new(Exit::Failed, error);
-        if full {
-            return failure.hint("free some space where the output goes, then run the same command again");
-        }
-        failure
+        let hint = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "free some space where the output goes, then run the same command again"
+            }
+            io::ErrorKind::FileTooLarge => {
+                "raise the limit on the size of files (`ulimit -f`), or write somewhere else, then run the same \
+                 command again"
+            }
+            _ => "",
+        };
+        Self::new(Exit::Failed, error).hint(hint)
     }
 }
 
@@ -127,6 +132,7 @@ mod tests {
     fn tells_what_to_do_about_a_full_disk() {
         let hints = |kind| Failure::from(io::Error::from(kind)).hints.len();
         assert_eq!(hints(io::ErrorKind::StorageFull), 1);
+        assert_eq!(hints(io::ErrorKind::FileTooLarge), 1);
         assert_eq!(hints(io::ErrorKind::BrokenPipe), 0);
     }
 

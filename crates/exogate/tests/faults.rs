@@ -197,3 +197,33 @@ async fn a_store_or_an_output_that_cannot_be_used() {
     assert!(newer.stderr.contains("newer exogate"), "{}", newer.all());
     tenant.sim.shutdown().await;
 }
+
+/// Without root there is no small disk to fill: a limit on the size of files fails the same writes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listing_that_finds_no_space_leaves_the_old_file() {
+    let tenant = Tenant::with(Scenario::default(), AppSpec::exogate(), 300).await;
+    let sandbox = Sandbox::new();
+    tenant.configure(&sandbox, "");
+    let full = sandbox.run_beside(&["aggregate", "accounts", "-o", "/dev/full"]).await.exits(1);
+    assert!(full.stderr.contains("cannot write /dev/full: No space left on device"), "{}", full.all());
+    assert!(full.stderr.contains("hint: free some space"), "{}", full.all());
+    assert!(full.stderr.contains("--stored"), "{}", full.all());
+    tenant.sim.shutdown().await;
+
+    sandbox.write("accounts.jsonl", "old");
+    let files = || std::fs::read_dir(sandbox.path("")).unwrap().count();
+    let before = files();
+    let limited = "trap '' XFSZ; ulimit -f 40; exec \"$0\" aggregate accounts --stored -o accounts.jsonl";
+    let mut shell = sandbox.command::<&str>(&[]);
+    let program = shell.get_program().to_owned();
+    shell = std::process::Command::new("bash");
+    shell.args(["-c", limited]).arg(program).current_dir(sandbox.path("")).env("HOME", sandbox.path(""));
+    let cut = common::Ran::of(shell.output().unwrap(), &sandbox.path("")).exits(1);
+    assert!(cut.stderr.contains("accounts.jsonl: File too large"), "{}", cut.all());
+    assert!(cut.stderr.contains("ulimit -f"), "{}", cut.all());
+    assert_eq!(sandbox.read("accounts.jsonl"), "old");
+    assert_eq!(files(), before, "nothing half-written is left");
+
+    let whole = sandbox.run(&["aggregate", "accounts", "--stored", "-o", "accounts.jsonl"]).ok();
+    assert!(sandbox.read("accounts.jsonl").len() > 40 * 1024, "{}", whole.all());
+}

@@ -98,7 +98,9 @@ async fn a_proxy_that_answers_html_is_named_as_what_it_is() {
     let sandbox = Sandbox::new();
     configure(&tenant, &sandbox, &proxy);
     let refused = sandbox.run_beside(&["aggregate", "all"]).await.exits(1);
-    assert!(refused.stderr.contains("proxy"), "{}", refused.all());
+    let told = format!("the proxy {} answered 403 Forbidden", proxy.address);
+    assert!(refused.stderr.contains(&told), "{}", refused.all());
+    assert!(refused.stderr.contains("hint: Have the proxy allow CONNECT"), "{}", refused.all());
     assert!(refused.stderr.contains("login.microsoftonline.com"), "{}", refused.all());
     assert!(!refused.stderr.contains("The store holds"), "nothing was read: {}", refused.all());
     tenant.sim.shutdown().await;

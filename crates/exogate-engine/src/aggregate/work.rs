@@ -87,32 +87,59 @@ impl Work {
     }
 }
 
-/// Batches of one stream that are on their way into the store. A few at once, so that the store can
+/// Batches of one stream that are on their way into the store. Some at once, so that the store can
 /// write them together with those of other streams.
 #[derive(Default)]
-pub(super) struct UnderWay(VecDeque<Submitted>);
+pub(super) struct UnderWay {
+    /// Still in memory.
+    held: VecDeque<Submitted>,
+    /// Written, but perhaps not for good yet.
+    written: VecDeque<Submitted>,
+}
 
 impl UnderWay {
-    /// Batches of one stream that may be on their way at once; each is a page in memory.
-    const MOST: usize = 3;
+    /// Batches of one stream that may be in memory at once; each is a page.
+    const HELD: usize = 3;
 
-    /// Adds one; waits for the oldest if these are enough.
+    /// Adds one; waits until the oldest is out of memory if these are enough.
     pub async fn add(&mut self, submitted: Submitted) -> Result<(), StoreError> {
-        self.0.push_back(submitted);
-        while self.0.len() > Self::MOST
-            && let Some(oldest) = self.0.pop_front()
+        self.held.push_back(submitted);
+        while self.held.len() > Self::HELD
+            && let Some(mut oldest) = self.held.pop_front()
         {
-            oldest.stored().await?;
+            oldest.let_go().await;
+            self.written.push_back(oldest);
+        }
+        while let Some(outcome) = self.written.front_mut().and_then(Submitted::outcome) {
+            self.written.pop_front();
+            if let Err(error) = outcome {
+                return Err(self.cause(error).await);
+            }
         }
         Ok(())
     }
 
     /// Waits for all of them.
     pub async fn settle(&mut self) -> Result<(), StoreError> {
-        while let Some(oldest) = self.0.pop_front() {
-            oldest.stored().await?;
+        while let Some(oldest) = self.written.pop_front().or_else(|| self.held.pop_front()) {
+            if let Err(error) = oldest.stored().await {
+                return Err(self.cause(error).await);
+            }
         }
         Ok(())
+    }
+
+    /// One that could not be stored takes others with it, earlier ones too. This finds the error of
+    /// the one that could not.
+    async fn cause(&mut self, mut error: StoreError) -> StoreError {
+        for other in self.written.drain(..).chain(self.held.drain(..)) {
+            if let Err(other) = other.stored().await
+                && matches!(error, StoreError::RunBroken { .. })
+            {
+                error = other;
+            }
+        }
+        error
     }
 }
 

@@ -3,6 +3,7 @@
 //! A value that does not fit its declared type is left out and counted, so that a run can say so.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use exogate_microsoft::record::Record;
 use exogate_model::account::Attributes;
@@ -23,6 +24,26 @@ struct Wanted {
     property: &'static str,
     kind: AttributeType,
     multi_valued: bool,
+    /// Where the last record had it: those of one page are alike.
+    place: Place,
+}
+
+/// A place in a record. Only a guess, so that threads need not agree on it.
+#[derive(Debug, Default)]
+struct Place(AtomicUsize);
+
+impl Clone for Place {
+    fn clone(&self) -> Self {
+        Self(AtomicUsize::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+impl Wanted {
+    fn of<'a>(&self, record: &'a Record) -> Option<&'a Value> {
+        let (place, value) = record.find(self.property, self.place.0.load(Ordering::Relaxed))?;
+        self.place.0.store(place, Ordering::Relaxed);
+        Some(value)
+    }
 }
 
 impl AttributeReader {
@@ -52,6 +73,7 @@ impl AttributeReader {
                     property: property(definition.source)?,
                     kind: definition.kind,
                     multi_valued: definition.multi_valued,
+                    place: Place::default(),
                 })
             })
             .collect();
@@ -87,7 +109,7 @@ impl AttributeReader {
     pub fn read(&self, record: &Record, misfits: &mut Misfits) -> Attributes {
         let mut attributes = Attributes::new();
         for wanted in &self.wanted {
-            let Some(raw) = record.get(wanted.property) else { continue };
+            let Some(raw) = wanted.of(record) else { continue };
             let plain = plain(wanted.property, raw);
             let raw = plain.as_ref().unwrap_or(raw);
             match value::read(raw, wanted.kind, wanted.multi_valued) {

@@ -48,15 +48,15 @@ pub fn slice(
     for (property, role) in
         [("members@delta", MembershipRole::Member), ("owners@delta", MembershipRole::Owner)]
     {
-        for member in record.children(property) {
-            if member.removed().is_some() {
-                continue;
-            }
+        for member in record.links(property).filter(|member| !member.is_removed()) {
+            let Some(id_of_member) = member.text("id") else {
+                return Err(unreadable(&member.to_record(), "id", "the list of a group's members"));
+            };
             memberships.push(MembershipRow {
                 group: id.clone(),
                 role,
-                member: required(&member, "id", "the list of a group's members")?.to_owned(),
-                member_kind: member_kind(&member),
+                member: id_of_member.to_owned(),
+                member_kind: member_kind(member.kind()),
             });
         }
     }
@@ -80,8 +80,8 @@ pub fn slice(
 }
 
 /// What kind of object a member is.
-pub fn member_kind(member: &Record) -> MemberKind {
-    match member.kind() {
+pub fn member_kind(kind: Option<&str>) -> MemberKind {
+    match kind {
         Some("user") => MemberKind::User,
         Some("group") => MemberKind::Group,
         Some("orgContact") => MemberKind::Contact,

@@ -3,6 +3,7 @@
 //! A [`Transport`] never repeats, follows no redirect and judges no status. Tests script it; the gateway uses
 //! [`ReqwestTransport`].
 
+mod proxy;
 mod reqwest_transport;
 
 use std::fmt;
@@ -158,7 +159,12 @@ pub enum TransportErrorKind {
     TooLarge,
     /// The answer is not HTTP, or its body cannot be decompressed.
     Garbled,
-    /// The request cannot be built or the proxy refused.
+    /// The proxy did not let it through.
+    Proxy {
+        /// What it answered, if anything.
+        status: Option<u16>,
+    },
+    /// The request cannot be built.
     Other,
 }
 
@@ -186,6 +192,7 @@ impl TransportErrorKind {
             TransportErrorKind::Reset => "the connection broke",
             TransportErrorKind::TooLarge => "the answer is too large",
             TransportErrorKind::Garbled => "the answer is not readable",
+            TransportErrorKind::Proxy { .. } => "no way through the proxy",
             TransportErrorKind::Other => "the request could not be made",
         }
     }

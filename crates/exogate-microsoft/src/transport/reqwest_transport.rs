@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use url::Url;
 
 use super::{Sent, Transport, TransportError, TransportErrorKind, WireRequest, WireResponse};
+use super::proxy;
 use crate::settings::{TenantSettings, Timeouts};
 
 /// What the transport needs.
@@ -40,6 +41,9 @@ impl From<&TenantSettings> for TransportSettings {
     }
 }
 
+/// How the client below begins whatever it says of a way through a proxy.
+const TUNNEL: &str = "tunnel error";
+
 /// A page of 1,000 mailboxes with every property is about 6 MB; this leaves ample room and still bounds memory.
 const LARGEST_BODY: usize = 256 * 1024 * 1024;
 
@@ -63,6 +67,7 @@ pub enum TransportSetupError {
 #[derive(Clone, Debug)]
 pub struct ReqwestTransport {
     client: reqwest::Client,
+    proxy: Option<Url>,
     timeouts: Timeouts,
     largest_body: usize,
 }
@@ -100,7 +105,21 @@ impl ReqwestTransport {
             builder = builder.proxy(with_proxy);
         }
         let client = builder.build().map_err(TransportSetupError::Client)?;
-        Ok(Self { client, timeouts: settings.timeouts, largest_body: settings.largest_body })
+        let (proxy, timeouts) = (settings.proxy.clone(), settings.timeouts);
+        Ok(Self { client, proxy, timeouts, largest_body: settings.largest_body })
+    }
+
+    /// What a request that did not get through comes to. Where the proxy is why, it is asked.
+    async fn fault(&self, error: &reqwest::Error, host: String, port: u16) -> TransportError {
+        let fault = classify(error, host);
+        let on_the_way = |cause: &(dyn StdError + 'static)| cause.to_string().starts_with(TUNNEL);
+        let Some(proxy) = self.proxy.as_ref().filter(|_| in_chain(error, on_the_way)) else { return fault };
+        match proxy::refusal(proxy, &fault.host, port, self.timeouts.connect).await {
+            None => fault,
+            Some(proxy::Refusal { status, detail }) => {
+                TransportError { kind: TransportErrorKind::Proxy { status }, detail, ..fault }
+            }
+        }
     }
 
     async fn read_body(&self, response: &mut reqwest::Response, host: &str) -> Result<Bytes, TransportError> {
@@ -144,19 +163,22 @@ impl Transport for ReqwestTransport {
     async fn send(&self, request: WireRequest) -> Result<WireResponse, TransportError> {
         let host = request.url.host_str().unwrap_or_default().to_owned();
         let answer_timeout = request.answer_timeout.unwrap_or(self.timeouts.answer);
+        let port = request.url.port_or_known_default().unwrap_or(443);
         let mut outgoing = self.client.request(request.method, request.url).headers(request.headers);
         if let Some(body) = request.body {
             outgoing = outgoing.body(body);
         }
-        let mut response = tokio::time::timeout(answer_timeout, outgoing.send())
-            .await
-            .map_err(|_| TransportError {
+        let answered =
+            tokio::time::timeout(answer_timeout, outgoing.send()).await.map_err(|_| TransportError {
                 sent: Sent::Maybe,
                 kind: TransportErrorKind::Timeout,
                 host: host.clone(),
                 detail: format!("nothing for {} s", answer_timeout.as_secs()),
-            })?
-            .map_err(|error| classify(&error, host.clone()))?;
+            })?;
+        let mut response = match answered {
+            Ok(response) => response,
+            Err(error) => return Err(self.fault(&error, host, port).await),
+        };
         let body = self.read_body(&mut response, &host).await?;
         Ok(WireResponse { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
     }

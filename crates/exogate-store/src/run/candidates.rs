@@ -113,7 +113,7 @@ pub(super) fn find(
     if folded.is_empty() {
         return Ok(found);
     }
-    let mut buffer = String::new();
+    let sieve = Sieve::new(folded.keys());
     let scans =
         [(USERS, CandidateKind::User), (MAILBOXES, CandidateKind::Mailbox), (GROUPS, CandidateKind::Group)];
     for ((sql, columns), kind) in scans {
@@ -121,8 +121,12 @@ pub(super) fn find(
         let mut rows = statement.query([source])?;
         while let Some(row) = rows.next()? {
             for (column, by) in columns {
-                let Some(text) = text(row, *column)? else { continue };
-                for key in fold(text, &mut buffer).and_then(|text| folded.get(text)).into_iter().flatten() {
+                let Some(bytes) = bytes(row, *column)? else { continue };
+                if !sieve.may_hold(bytes) {
+                    continue;
+                }
+                let text = std::str::from_utf8(bytes).map_err(|error| Fault::unreadable("a name", error))?;
+                for key in folded.get(&text.to_lowercase()).into_iter().flatten() {
                     let id = id(connection, row.get(0)?)?;
                     found.push(Candidate { key: key.clone(), by: *by, kind, id, seen: false });
                 }
@@ -177,19 +181,78 @@ fn id(connection: &Connection, oid: i64) -> Result<String, Fault> {
 const SEEN: &str = "SELECT 1 FROM ids i JOIN marks m ON m.source = i.source AND m.oid = i.oid
      WHERE i.source = ?1 AND i.id = ?2 AND m.part IN (?3, ?4) AND m.seen_run = ?5";
 
-fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, Fault> {
-    Ok(row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?)
+fn bytes<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a [u8]>, Fault> {
+    Ok(row.get_ref(column)?.as_bytes_or_null().map_err(rusqlite::Error::from)?)
 }
 
-/// The text in lower case; made in a buffer that is kept, because this runs for every column of
+/// Tells quickly of nearly every text that it is none of the keys: this runs for every column of
 /// every object.
-fn fold<'a>(text: &str, buffer: &'a mut String) -> Option<&'a str> {
-    buffer.clear();
-    if text.is_ascii() {
-        buffer.push_str(text);
-        buffer.make_ascii_lowercase();
-    } else {
-        buffer.push_str(&text.to_lowercase());
+struct Sieve {
+    bits: Vec<u64>,
+}
+
+impl Sieve {
+    /// Bits for each key, so that few texts pass by accident.
+    const SPARSE: usize = 64;
+
+    fn new<'a>(keys: impl ExactSizeIterator<Item = &'a String>) -> Self {
+        let mut sieve = Self { bits: vec![0; (keys.len() * Self::SPARSE / 64).next_power_of_two()] };
+        for key in keys {
+            let (word, bit) = sieve.place(key.as_bytes());
+            if let Some(word) = sieve.bits.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        sieve
     }
-    (!buffer.is_empty()).then_some(buffer)
+
+    /// Whether the text may be one of the keys, which are in lower case.
+    fn may_hold(&self, text: &[u8]) -> bool {
+        // Beyond ASCII, case is not a matter of one bit.
+        let (word, bit) = self.place(text);
+        self.bits.get(word).is_some_and(|word| word & bit != 0) || !text.is_ascii()
+    }
+
+    fn place(&self, text: &[u8]) -> (usize, u64) {
+        let mut hash = text.len() as u64;
+        for chunk in text.chunks(8) {
+            let mut eight = [0; 8];
+            eight[..chunk.len()].copy_from_slice(chunk);
+            // Makes capitals small; what else it makes equal only passes by accident.
+            let folded = u64::from_le_bytes(eight) | 0x2020_2020_2020_2020;
+            hash = (hash ^ folded).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        }
+        let hash = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((hash >> 32) as usize & (self.bits.len() - 1), 1 << (hash >> 26 & 63))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_key_falls_through(keys in proptest::collection::vec(".{0,24}|[a-zA-Z0-9@. -]{0,60}", 1..40)) {
+            let folded: Vec<String> = keys.iter().map(|key| key.to_lowercase()).collect();
+            let sieve = Sieve::new(folded.iter());
+            for key in keys.iter().chain(&folded) {
+                prop_assert!(sieve.may_hold(key.as_bytes()), "{key}");
+                let upper = key.to_uppercase();
+                if upper.to_lowercase() == key.to_lowercase() {
+                    prop_assert!(sieve.may_hold(upper.as_bytes()), "{upper}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn few_others_pass() {
+        let keys: Vec<String> = (0..1000).map(|number| format!("user{number}@contoso.com")).collect();
+        let sieve = Sieve::new(keys.iter());
+        let passed = (1000..101_000).filter(|n| sieve.may_hold(format!("User{n}@contoso.com").as_bytes()));
+        assert!(passed.count() < 5000);
+    }
 }

@@ -20,6 +20,7 @@ use crate::rows::{Cursor, MailboxRef, Page};
 use crate::source::SourceStore;
 use crate::store::Entered;
 use crate::write::batch::PreparedBatch;
+use crate::write::ids::Lately;
 use crate::write::{self, Context, labels, settle, settle_grants};
 use crate::{codec, lease, read};
 
@@ -44,6 +45,16 @@ struct Inner {
 pub struct Submitted(Entered<BatchOutcome>);
 
 impl Submitted {
+    /// Waits until the batch takes no memory any more: it is written, if not yet for good.
+    pub async fn let_go(&mut self) {
+        self.0.let_go().await;
+    }
+
+    /// What came of the batch, if that is certain already. To be asked no more once it was said.
+    pub fn outcome(&mut self) -> Option<Result<BatchOutcome, StoreError>> {
+        self.0.outcome()
+    }
+
     /// Waits until the batch is durable, or has failed.
     pub async fn stored(self) -> Result<BatchOutcome, StoreError> {
         self.0.done().await
@@ -140,15 +151,20 @@ impl RunHandle {
             .await
             .map_err(|_| StoreError::Closed)?
             .map_err(|fault| StoreError::from_fault(&path, fault))?;
+        let bytes = prepared.bytes();
         // Only the work may hold on to the run: it is let go before anybody hears of its end.
         let (inner, broken) = (Arc::clone(&self.inner), Arc::clone(&self.inner.broken));
-        let work = move |connection: &Connection, now| {
+        let work = move |connection: &Connection, lately: &mut Lately, now| {
             inner.refuse_if_broken()?;
             let context = inner.context(connection, now)?;
-            prepared.put(connection, &context)
+            prepared.put(connection, lately, &context)
         };
-        let failed = move || broken.store(true, Ordering::Release);
-        Ok(Submitted(self.inner.source.store().submit(work, failed).await?))
+        let source_name = self.inner.source.name().to_owned();
+        let failed = move || {
+            broken.store(true, Ordering::Release);
+            StoreError::RunBroken { source_name }
+        };
+        Ok(Submitted(self.inner.source.store().submit(bytes, work, failed).await?))
     }
 
     /// Forgets a stream's checkpoint, so that it begins again; what it saw stays seen.
@@ -225,16 +241,7 @@ impl RunHandle {
     /// What `finish` would delete of these parts.
     pub async fn would_delete(&self, covered: &[Coverage]) -> Result<Vec<Forecast>, StoreError> {
         let (source, run, covered) = (self.inner.source.number(), self.inner.begun.run, covered.to_vec());
-        self.read(move |connection| {
-            covered
-                .into_iter()
-                .map(|part| {
-                    let (known, unseen) = settle::forecast(connection, source, run, part)?;
-                    Ok(Forecast { part, known, unseen })
-                })
-                .collect()
-        })
-        .await
+        self.read(move |connection| settle::forecast(connection, source, run, &covered)).await
     }
 
     /// Ends the run in one transaction: deletes what is gone, writes the changes, lets go.

@@ -3,9 +3,10 @@
 use exogate_model::change::Learnt;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::ids::Lately;
 use super::object::{Object, Prepared};
 use super::{Context, grants, memberships, objects};
-use crate::batch::{Batch, BatchOutcome, Checkpoint, GrantRow, GrantSet};
+use crate::batch::{Batch, BatchOutcome, Checkpoint, Coverage, GrantRow, GrantSet};
 use crate::codec;
 use crate::error::Fault;
 use crate::rows::MembershipRow;
@@ -42,19 +43,41 @@ impl PreparedBatch {
         })
     }
 
+    /// About how much the store grows by it, if all of it is new.
+    pub(crate) fn bytes(&self) -> usize {
+        /// What a row takes beside its attributes, with its entries in indices.
+        const OBJECT: usize = 400;
+        const LINK: usize = 60;
+        let links = self.memberships.len() + self.grants.len();
+        let links = links + self.grant_sets.iter().map(|set| set.grants.len() + 1).sum::<usize>();
+        let objects: usize = self.objects.iter().map(|object| object.json.len() + OBJECT).sum();
+        objects + links * LINK
+    }
+
     /// Stores it.
-    pub(crate) fn put(&self, connection: &Connection, context: &Context) -> Result<BatchOutcome, Fault> {
+    pub(crate) fn put(
+        &self,
+        connection: &Connection,
+        lately: &mut Lately,
+        context: &Context,
+    ) -> Result<BatchOutcome, Fault> {
         let context = &context.learning(self.learnt);
         let mut outcome = BatchOutcome::default();
         for object in &self.objects {
-            outcome.count(objects::put(connection, context, object)?);
+            let fresh = context.is_fresh(object.object.part().coverage());
+            let oid = lately.intern(connection, context.source, &object.id, fresh)?;
+            outcome.count(objects::put_of(connection, context, object, oid)?);
         }
-        memberships::put(connection, context, &self.memberships, &mut outcome)?;
+        memberships::put(connection, lately, context, &self.memberships, &mut outcome)?;
         for set in &self.grant_sets {
-            grants::put_set(connection, context, set, &mut outcome)?;
+            let fresh = context.is_fresh(Coverage::Grants(set.facet));
+            let (mailbox, _) = lately.intern(connection, context.source, &set.mailbox, fresh)?;
+            grants::put_set(connection, context, mailbox, set, &mut outcome)?;
         }
         for row in &self.grants {
-            outcome.count(grants::put_row(connection, context, row)?);
+            let fresh = context.is_fresh(Coverage::Grants(row.facet));
+            let (mailbox, _) = lately.intern(connection, context.source, &row.mailbox, fresh)?;
+            outcome.count(grants::put_row(connection, context, mailbox, row)?);
         }
         if let Some(checkpoint) = &self.checkpoint {
             set_checkpoint(connection, context.run, &self.stream, checkpoint)?;

@@ -4,8 +4,8 @@ use exogate_model::right::Right;
 use exogate_model::trustee::Trustee;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Context, Outcome, ids};
-use crate::batch::{BatchOutcome, Facet, GrantRow, GrantSet};
+use super::{Context, Outcome};
+use crate::batch::{BatchOutcome, Coverage, Facet, GrantRow, GrantSet};
 use crate::codec;
 use crate::error::Fault;
 
@@ -13,10 +13,10 @@ use crate::error::Fault;
 pub(crate) fn put_set(
     connection: &Connection,
     context: &Context,
+    mailbox: i64,
     set: &GrantSet,
     outcome: &mut BatchOutcome,
 ) -> Result<(), Fault> {
-    let (mailbox, _) = ids::intern(connection, context.source, &set.mailbox)?;
     let facet = codec::facet_number(set.facet);
     // Gone until seen: also what an earlier reading of this very run saw.
     connection
@@ -38,8 +38,12 @@ pub(crate) fn put_set(
 }
 
 /// Stores one grant of a tenant-wide listing.
-pub(crate) fn put_row(connection: &Connection, context: &Context, row: &GrantRow) -> Result<Outcome, Fault> {
-    let (mailbox, _) = ids::intern(connection, context.source, &row.mailbox)?;
+pub(crate) fn put_row(
+    connection: &Connection,
+    context: &Context,
+    mailbox: i64,
+    row: &GrantRow,
+) -> Result<Outcome, Fault> {
     put_one(connection, context, mailbox, row.facet, &row.right, &row.trustee, (row.deny, row.inherited))
 }
 
@@ -54,45 +58,46 @@ pub(crate) fn put_one(
 ) -> Result<Outcome, Fault> {
     let trustee = intern_trustee(connection, context.source, trustee)?;
     let key = (mailbox, codec::facet_number(facet), right.name(), trustee, deny, inherited);
-    let known: Option<Option<i64>> = connection
+    if context.is_fresh(Coverage::Grants(facet)) && add(connection, context, key)? {
+        return Ok(Outcome::Created);
+    }
+    let known = connection
         .prepare_cached(
-            "SELECT gone_run FROM grants WHERE mailbox = ?1 AND facet = ?2 AND right = ?3
+            "UPDATE grants SET gone_run = NULL, seen_run = ?7, read_at = ?8
+             WHERE mailbox = ?1 AND facet = ?2 AND right = ?3
                  AND trustee = ?4 AND deny = ?5 AND inherited = ?6",
         )?
-        .query_row(key, |row| row.get(0))
-        .optional()?;
-    match known {
-        None => {
-            connection
-                .prepare_cached(
-                    "INSERT INTO grants (mailbox, facet, right, trustee, deny, inherited, source,
-                         first_run, seen_run, read_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
-                )?
-                .execute((
-                    key.0,
-                    key.1,
-                    key.2,
-                    key.3,
-                    key.4,
-                    key.5,
-                    context.source,
-                    context.run,
-                    context.now,
-                ))?;
-            Ok(Outcome::Created)
-        }
-        Some(_) => {
-            connection
-                .prepare_cached(
-                    "UPDATE grants SET gone_run = NULL, seen_run = ?7, read_at = ?8
-                     WHERE mailbox = ?1 AND facet = ?2 AND right = ?3
-                         AND trustee = ?4 AND deny = ?5 AND inherited = ?6",
-                )?
-                .execute((key.0, key.1, key.2, key.3, key.4, key.5, context.run, context.now))?;
-            Ok(Outcome::Unchanged)
-        }
+        .execute((key.0, key.1, key.2, key.3, key.4, key.5, context.run, context.now))?;
+    if known > 0 {
+        return Ok(Outcome::Unchanged);
     }
+    add(connection, context, key)?;
+    Ok(Outcome::Created)
+}
+
+/// Mailbox, facet, right, trustee, deny, inherited.
+type Key<'a> = (i64, i64, &'a str, i64, bool, bool);
+
+/// Adds a grant; whether it is new.
+fn add(connection: &Connection, context: &Context, key: Key<'_>) -> Result<bool, Fault> {
+    let added = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO grants (mailbox, facet, right, trustee, deny, inherited, source,
+                 first_run, seen_run, read_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
+        )?
+        .execute((
+            key.0,
+            key.1,
+            key.2,
+            key.3,
+            key.4,
+            key.5,
+            context.source,
+            context.run,
+            context.now,
+        ))?;
+    Ok(added > 0)
 }
 
 fn intern_trustee(connection: &Connection, source: i64, trustee: &Trustee) -> Result<i64, Fault> {

@@ -1,11 +1,10 @@
 //! Members and owners of groups.
 
-use std::collections::HashMap;
-
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Context, Outcome, ids};
-use crate::batch::BatchOutcome;
+use super::ids::Lately;
+use super::{Context, Outcome};
+use crate::batch::{BatchOutcome, Coverage};
 use crate::codec;
 use crate::error::Fault;
 use crate::rows::MembershipRow;
@@ -13,23 +12,44 @@ use crate::rows::MembershipRow;
 /// Stores the memberships of one batch.
 pub(crate) fn put(
     connection: &Connection,
+    lately: &mut Lately,
     context: &Context,
     rows: &[MembershipRow],
     outcome: &mut BatchOutcome,
 ) -> Result<(), Fault> {
-    // A page names the same groups, and often the same members, again and again.
-    let mut known: HashMap<&str, i64> = HashMap::new();
-    let mut oid = |id| -> Result<i64, Fault> {
-        if let Some(oid) = known.get(id) {
-            return Ok(*oid);
-        }
-        let (oid, _) = ids::intern(connection, context.source, id)?;
-        known.insert(id, oid);
-        Ok(oid)
-    };
+    let fresh = context.is_fresh(Coverage::Memberships);
+    let mut keys = Vec::with_capacity(rows.len());
+    let mut group: Option<(&str, i64)> = None;
     for row in rows {
-        let key = (oid(&row.group)?, codec::role_number(row.role), oid(&row.member)?);
-        outcome.count(put_one(connection, context, key, codec::member_kind_number(row.member_kind))?);
+        // Members of a group come one after the other.
+        let grp = match group {
+            Some((id, oid)) if id == row.group => oid,
+            _ => lately.intern(connection, context.source, &row.group, fresh)?.0,
+        };
+        group = Some((&row.group, grp));
+        let (member, _) = lately.intern(connection, context.source, &row.member, fresh)?;
+        let kind = codec::member_kind_number(row.member_kind);
+        keys.push(((grp, codec::role_number(row.role), member), kind));
+    }
+    if fresh {
+        // In the order of the table; of two that say the same, the later one still counts.
+        keys.sort_by_key(|(key, _)| *key);
+        let mut add = connection.prepare_cached(
+            "INSERT OR IGNORE INTO memberships (grp, role, member, kind, source, first_run, seen_run)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+        )?;
+        let mut known = Vec::new();
+        for ((grp, role, member), kind) in keys {
+            if add.execute((grp, role, member, kind, context.source, context.run))? > 0 {
+                outcome.count(Outcome::Created);
+            } else {
+                known.push(((grp, role, member), kind));
+            }
+        }
+        keys = known;
+    }
+    for (key, kind) in keys {
+        outcome.count(put_one(connection, context, key, kind)?);
     }
     Ok(())
 }

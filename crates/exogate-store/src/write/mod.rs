@@ -88,6 +88,11 @@ impl Context {
         codec::to_json("who made a change", &self.author).map(Some)
     }
 
+    /// Whether this part was never read whole: little of it is stored, and what comes is probably new.
+    pub(crate) fn is_fresh(&self, part: Coverage) -> bool {
+        self.settled(part).is_none()
+    }
+
     /// Up to which run the changes of this part are in the feed; `None` before its baseline.
     pub(crate) fn settled(&self, part: Coverage) -> Option<i64> {
         self.settled.get(codec::coverage_name(part)).copied()

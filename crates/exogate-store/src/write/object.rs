@@ -23,10 +23,21 @@ pub(crate) enum Object {
 /// An object, ready to be compared and stored.
 #[derive(Debug)]
 pub(crate) struct Prepared {
+    /// Without its attributes: they are rarely needed again, and take more memory than their text.
     pub(crate) object: Object,
     pub(crate) id: String,
+    /// The attributes.
     pub(crate) json: String,
     pub(crate) hash: [u8; 16],
+}
+
+impl Prepared {
+    /// As [`Object::comparable`].
+    pub(crate) fn comparable(&self) -> Result<Attributes, Fault> {
+        let mut all = codec::attributes(&self.json)?;
+        self.object.add_columns(&mut all);
+        Ok(all)
+    }
 }
 
 impl Object {
@@ -47,6 +58,16 @@ impl Object {
             Self::Cas(_, attributes) => attributes,
             Self::Group(group) => &group.attributes,
             Self::GroupExchange(group) => &group.attributes,
+        }
+    }
+
+    fn attributes_mut(&mut self) -> &mut Attributes {
+        match self {
+            Self::User(user) => &mut user.attributes,
+            Self::Mailbox(mailbox) => &mut mailbox.attributes,
+            Self::Cas(_, attributes) => attributes,
+            Self::Group(group) => &mut group.attributes,
+            Self::GroupExchange(group) => &mut group.attributes,
         }
     }
 
@@ -111,6 +132,11 @@ impl Object {
     /// the schema does not ask for the attribute that a column was read from.
     pub(crate) fn comparable(&self) -> Attributes {
         let mut all = self.attributes().clone();
+        self.add_columns(&mut all);
+        all
+    }
+
+    fn add_columns(&self, all: &mut Attributes) {
         for (name, value) in self.columns() {
             if let Some(value) = value {
                 all.entry(name.to_owned()).or_insert_with(|| match (name, value) {
@@ -120,11 +146,10 @@ impl Object {
                 });
             }
         }
-        all
     }
 
     /// Computes everything that does not need the store.
-    pub(crate) fn prepare(self) -> Result<Prepared, Fault> {
+    pub(crate) fn prepare(mut self) -> Result<Prepared, Fault> {
         let json = codec::to_json("attributes", self.attributes())?;
         let mut hash = Sha256::new();
         for (_, value) in self.columns() {
@@ -140,6 +165,7 @@ impl Object {
         hash.update(json.as_bytes());
         let mut short = [0; 16];
         short.copy_from_slice(&hash.finalize()[..16]);
+        drop(std::mem::take(self.attributes_mut()));
         Ok(Prepared { id: codec::id(self.id()), json, hash: short, object: self })
     }
 

@@ -18,21 +18,25 @@ struct Mark {
 
 /// Stores one object.
 pub(crate) fn put(connection: &Connection, context: &Context, prepared: &Prepared) -> Result<Outcome, Fault> {
+    put_of(connection, context, prepared, ids::intern(connection, context.source, &prepared.id)?)
+}
+
+/// Stores one object whose integer is known, and whether that is new.
+pub(crate) fn put_of(
+    connection: &Connection,
+    context: &Context,
+    prepared: &Prepared,
+    (oid, is_new): (i64, bool),
+) -> Result<Outcome, Fault> {
     let part = prepared.object.part();
-    let (oid, is_new) = ids::intern(connection, context.source, &prepared.id)?;
-    let mark = if is_new { None } else { mark(connection, context.source, part, oid)? };
-    let Some(mark) = mark else {
-        prepared.object.store(connection, context.source, oid, &prepared.json)?;
-        connection
-            .prepare_cached(
-                "INSERT INTO marks (part, source, oid, hash, first_run, seen_run, read_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)",
-            )?
-            .execute((part.number(), context.source, oid, prepared.hash, context.run, context.now))?;
-        if let Some(base) = base(part) {
-            announce_addition(connection, context, prepared, oid, base)?;
+    if is_new || context.is_fresh(part.coverage()) {
+        if add_mark(connection, context, prepared, oid)? {
+            return created(connection, context, prepared, oid);
         }
-        return Ok(Outcome::Created);
+    }
+    let Some(mark) = mark(connection, context.source, part, oid)? else {
+        add_mark(connection, context, prepared, oid)?;
+        return created(connection, context, prepared, oid);
     };
     if mark.hash == prepared.hash {
         if mark.seen_run != context.run {
@@ -46,6 +50,37 @@ pub(crate) fn put(connection: &Connection, context: &Context, prepared: &Prepare
     prepared.object.store(connection, context.source, oid, &prepared.json)?;
     see(connection, context, part, oid, &prepared.hash)?;
     Ok(Outcome::Changed)
+}
+
+/// Marks an object as seen for the first time; whether it is.
+fn add_mark(connection: &Connection, context: &Context, prepared: &Prepared, oid: i64) -> Result<bool, Fault> {
+    let added = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO marks (part, source, oid, hash, first_run, seen_run, read_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)",
+        )?
+        .execute((
+            prepared.object.part().number(),
+            context.source,
+            oid,
+            prepared.hash,
+            context.run,
+            context.now,
+        ))?;
+    Ok(added > 0)
+}
+
+fn created(
+    connection: &Connection,
+    context: &Context,
+    prepared: &Prepared,
+    oid: i64,
+) -> Result<Outcome, Fault> {
+    prepared.object.store(connection, context.source, oid, &prepared.json)?;
+    if let Some(base) = base(prepared.object.part()) {
+        announce_addition(connection, context, prepared, oid, base)?;
+    }
+    Ok(Outcome::Created)
 }
 
 fn see(connection: &Connection, context: &Context, part: Part, oid: i64, hash: &[u8]) -> Result<(), Fault> {
@@ -116,7 +151,7 @@ fn modified(
     oid: i64,
     before: &Attributes,
 ) -> Result<(), Fault> {
-    let mut attributes = change::diff(before, &prepared.object.comparable());
+    let mut attributes = change::diff(before, &prepared.comparable()?);
     if context.schema_changed {
         attributes.retain(|AttributeChange { before, after, .. }| before.is_some() && after.is_some());
     }

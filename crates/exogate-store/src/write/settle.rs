@@ -3,15 +3,18 @@
 //!
 //! Absence means something only in the parts that complete streams speak for.
 
+use std::collections::HashMap;
+
 use exogate_model::account::Attributes;
 use exogate_model::change::{self, Happened, ObjectKind};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::{Context, feed, objects, settle_grants};
 use crate::batch::{Coverage, Facet};
 use crate::codec::{self, Part};
 use crate::error::Fault;
 use crate::read::load;
+use crate::run::Forecast;
 
 /// The parts whose objects are objects of their own.
 const OBJECTS: [Part; 4] = [Part::Users, Part::Mailboxes, Part::Groups, Part::DynamicGroups];
@@ -317,27 +320,54 @@ fn announce_memberships(
     ])?)
 }
 
-/// How many of a part were known before this run, and how many of those it has not seen.
+/// How many of each part were known before this run, and how many of those it has not seen.
 pub(crate) fn forecast(
     connection: &Connection,
     source: i64,
     run: i64,
-    part: Coverage,
-) -> Result<(u64, u64), Fault> {
-    let (table, which, number) = match (part, Part::covered_by(part)) {
-        (_, Some(marked)) => ("marks NOT INDEXED", "part = ?3", marked.number()),
-        (Coverage::Grants(facet), None) => ("grants", "facet = ?3", codec::facet_number(facet)),
-        (_, None) => ("memberships", "?3 = 0", 0),
+    parts: &[Coverage],
+) -> Result<Vec<Forecast>, Fault> {
+    // One scan speaks for all parts that are marked object by object.
+    let marked = counts(
+        connection,
+        "SELECT part, count(*), count(*) FILTER (WHERE seen_run < ?2)
+         FROM marks NOT INDEXED WHERE source = ?1 AND first_run < ?2 GROUP BY part",
+        (source, run),
+    )?;
+    let granted = counts(
+        connection,
+        "SELECT facet, count(*), count(*) FILTER (WHERE seen_run < ?2 OR gone_run IS NOT NULL)
+         FROM grants WHERE source = ?1 AND first_run < ?2 GROUP BY facet",
+        (source, run),
+    )?;
+    let linked = counts(
+        connection,
+        "SELECT 0, count(*), count(*) FILTER (WHERE seen_run < ?2)
+         FROM memberships WHERE source = ?1 AND first_run < ?2",
+        (source, run),
+    )?;
+    let forecast = |part: &Coverage| {
+        let counted = match (part, Part::covered_by(*part)) {
+            (_, Some(marks)) => marked.get(&marks.number()),
+            (Coverage::Grants(facet), None) => granted.get(&codec::facet_number(*facet)),
+            (_, None) => linked.get(&0),
+        };
+        let (known, unseen) = counted.copied().unwrap_or_default();
+        Forecast { part: *part, known, unseen }
     };
-    let gone = if table == "grants" { "OR gone_run IS NOT NULL" } else { "" };
-    let sql = format!(
-        "SELECT count(*), count(*) FILTER (WHERE seen_run < ?2 {gone})
-         FROM {table} WHERE {which} AND source = ?1 AND first_run < ?2"
-    );
-    let counts: Option<(i64, i64)> = connection
-        .prepare_cached(&sql)?
-        .query_row((source, run, number), |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let (known, unseen) = counts.unwrap_or_default();
-    Ok((known.unsigned_abs(), unseen.unsigned_abs()))
+    Ok(parts.iter().map(forecast).collect())
+}
+
+/// Two counts for each number.
+fn counts(
+    connection: &Connection,
+    sql: &str,
+    of: (i64, i64),
+) -> Result<HashMap<i64, (u64, u64)>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let counts = statement.query_map(of, |row| {
+        let (known, unseen): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok((row.get(0)?, (known.unsigned_abs(), unseen.unsigned_abs())))
+    })?;
+    Ok(counts.collect::<Result<_, _>>()?)
 }

@@ -41,9 +41,19 @@ impl Destination {
 }
 
 fn cannot_write(error: io::Error, path: &Path) -> Failure {
-    Failure::new(Exit::Failed, error)
-        .context(format!("cannot write {}", path.display()))
-        .hint("check that its folder exists, that you may write there, and that the disk is not full")
+    let failure = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => error.into(),
+        _ => Failure::new(Exit::Failed, error)
+            .hint("check that its folder exists, that you may write there, and that the disk is not full"),
+    };
+    failure.context(format!("cannot write {}", path.display()))
+}
+
+/// What a listing that could not be written has not spoilt.
+fn kept(failure: Failure) -> Failure {
+    failure.hint(
+        "what was read is in the store: with --stored, the tenant is not read again; what the file held is kept",
+    )
 }
 
 /// Writes what was asked for, page by page.
@@ -61,8 +71,8 @@ pub async fn write(
         Destination::File(mut file, path) => {
             rows(what, format, source, &view, &mut file)
                 .await
-                .map_err(|failure| failure.context(format!("cannot write {}", path.display())))?;
-            file.commit().map_err(|error| cannot_write(error, &path))
+                .map_err(|failure| kept(failure.context(format!("cannot write {}", path.display()))))?;
+            file.commit().map_err(|error| kept(cannot_write(error, &path)))
         }
     }
 }
