@@ -33,14 +33,16 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-/// Sets how the writing connection works; after the file is known to be ours.
+/// Sets how the writing connection works; after the file is known to be ours. The cache holds what a
+/// long transaction touches: pages that do not fit are written early, and often twice. The log is
+/// written back rarely, because every time costs the pages that everything touches once more.
 pub(crate) fn tune_writer(connection: &Connection) -> Result<(), Fault> {
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection.execute_batch(
         "PRAGMA synchronous = NORMAL;
-         PRAGMA cache_size = -40960;
+         PRAGMA cache_size = -65536;
          PRAGMA temp_store = MEMORY;
-         PRAGMA wal_autocheckpoint = 16000;
+         PRAGMA wal_autocheckpoint = 40000;
          PRAGMA journal_size_limit = 67108864;",
     )?;
     Ok(())
