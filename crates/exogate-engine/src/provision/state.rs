@@ -143,7 +143,7 @@ async fn owners_as_shown(
     let Ok(shown) = directory_list(&inner.tenant, id, role).await else { return Ok(Vec::new()) };
     let shown: Vec<(String, MemberKind)> = shown
         .iter()
-        .filter_map(|owner| Some((owner.id()?.to_lowercase(), groups::member_kind(owner.kind()))))
+        .filter_map(|owner| Some((owner.id()?.to_lowercase(), groups::member_kind(owner))))
         .collect();
     let known: Vec<String> = match inner.store.group(id).await? {
         Found::One(record) => record.owners.into_iter().map(|owner| owner.id).collect(),

@@ -56,7 +56,7 @@ pub fn slice(
                 group: id.clone(),
                 role,
                 member: id_of_member.to_owned(),
-                member_kind: member_kind(member.kind()),
+                member_kind: kind_of_member(member.kind()),
             });
         }
     }
@@ -80,7 +80,11 @@ pub fn slice(
 }
 
 /// What kind of object a member is.
-pub fn member_kind(kind: Option<&str>) -> MemberKind {
+pub fn member_kind(member: &Record) -> MemberKind {
+    kind_of_member(member.kind())
+}
+
+fn kind_of_member(kind: Option<&str>) -> MemberKind {
     match kind {
         Some("user") => MemberKind::User,
         Some("group") => MemberKind::Group,
