@@ -6,7 +6,8 @@
 
 pub(crate) mod batch;
 
-use crate::record::{Key, Record, RecordSeed, read_body, value_of};
+use crate::record::Record;
+use crate::record::reading::{Key, RecordSeed, read_body, value_of};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -29,10 +29,9 @@ pub(crate) fn put_of(
     (oid, is_new): (i64, bool),
 ) -> Result<Outcome, Fault> {
     let part = prepared.object.part();
-    if is_new || context.is_fresh(part.coverage()) {
-        if add_mark(connection, context, prepared, oid)? {
-            return created(connection, context, prepared, oid);
-        }
+    let is_probably_new = is_new || context.is_fresh(part.coverage());
+    if is_probably_new && add_mark(connection, context, prepared, oid)? {
+        return created(connection, context, prepared, oid);
     }
     let Some(mark) = mark(connection, context.source, part, oid)? else {
         add_mark(connection, context, prepared, oid)?;
