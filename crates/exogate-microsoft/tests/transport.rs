@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use exogate_microsoft::settings::Timeouts;
-use exogate_microsoft::{Service, WireError};
 use exogate_microsoft::transport::{
     ReqwestTransport, Sent, Transport, TransportErrorKind, TransportSettings, TransportSetupError,
     WireRequest,
 };
+use exogate_microsoft::{Service, WireError};
 use http::{HeaderValue, Method};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -219,7 +219,10 @@ async fn a_proxy_is_asked_and_its_refusal_is_not_an_answer() {
     let kind = TransportErrorKind::Proxy { status: Some(407) };
     assert_eq!((error.sent, error.kind), (Sent::No, kind), "{error}");
     let text = error.to_string();
-    assert!(text.starts_with("graph.microsoft.com: no way through the proxy: the proxy 127.0.0.1:"), "{text}");
+    assert!(
+        text.starts_with("graph.microsoft.com: no way through the proxy: the proxy 127.0.0.1:"),
+        "{text}"
+    );
     assert!(text.ends_with(" answered 407 Proxy Authentication Required"), "{text}");
     let told = WireError::of_fault(&error, Service::Graph, "GET users");
     assert!(told.remedy().contains("http://user:password@host:port"), "{told:?}");

@@ -98,10 +98,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_line_of_the_answer_is_told() {
-        let (refused, asked) = answered(b"HTTP/1.1 403 Forbidden by\x1b policy\r\nX: y\r\n\r\n<html>", "").await;
+        let (refused, asked) =
+            answered(b"HTTP/1.1 403 Forbidden by\x1b policy\r\nX: y\r\n\r\n<html>", "").await;
         let detail = "the proxy PROXY answered 403 Forbidden by policy".to_owned();
         assert_eq!(refused, Some(Refusal { status: Some(403), detail }));
-        assert_eq!(asked, "CONNECT graph.microsoft.com:443 HTTP/1.1\r\nHost: graph.microsoft.com:443\r\n\r\n");
+        assert_eq!(
+            asked,
+            "CONNECT graph.microsoft.com:443 HTTP/1.1\r\nHost: graph.microsoft.com:443\r\n\r\n"
+        );
         let (refused, asked) = answered(b"HTTP/1.0 407 Who are you?\r\n\r\n", "kim:p%40ss@").await;
         assert_eq!(refused.unwrap().status, Some(407));
         assert!(asked.contains("\r\nProxy-Authorization: Basic a2ltOnBAc3M=\r\n"), "{asked}");

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use url::Url;
 
-use super::{Sent, Transport, TransportError, TransportErrorKind, WireRequest, WireResponse};
 use super::proxy;
+use super::{Sent, Transport, TransportError, TransportErrorKind, WireRequest, WireResponse};
 use crate::settings::{TenantSettings, Timeouts};
 
 /// What the transport needs.

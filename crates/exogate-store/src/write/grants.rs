@@ -86,17 +86,7 @@ fn add(connection: &Connection, context: &Context, key: Key<'_>) -> Result<bool,
                  first_run, seen_run, read_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
         )?
-        .execute((
-            key.0,
-            key.1,
-            key.2,
-            key.3,
-            key.4,
-            key.5,
-            context.source,
-            context.run,
-            context.now,
-        ))?;
+        .execute((key.0, key.1, key.2, key.3, key.4, key.5, context.source, context.run, context.now))?;
     Ok(added > 0)
 }
 

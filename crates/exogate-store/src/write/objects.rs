@@ -52,7 +52,12 @@ pub(crate) fn put_of(
 }
 
 /// Marks an object as seen for the first time; whether it is.
-fn add_mark(connection: &Connection, context: &Context, prepared: &Prepared, oid: i64) -> Result<bool, Fault> {
+fn add_mark(
+    connection: &Connection,
+    context: &Context,
+    prepared: &Prepared,
+    oid: i64,
+) -> Result<bool, Fault> {
     let added = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO marks (part, source, oid, hash, first_run, seen_run, read_at)

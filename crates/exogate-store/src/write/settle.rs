@@ -359,11 +359,7 @@ pub(crate) fn forecast(
 }
 
 /// Two counts for each number.
-fn counts(
-    connection: &Connection,
-    sql: &str,
-    of: (i64, i64),
-) -> Result<HashMap<i64, (u64, u64)>, Fault> {
+fn counts(connection: &Connection, sql: &str, of: (i64, i64)) -> Result<HashMap<i64, (u64, u64)>, Fault> {
     let mut statement = connection.prepare_cached(sql)?;
     let counts = statement.query_map(of, |row| {
         let (known, unseen): (i64, i64) = (row.get(1)?, row.get(2)?);

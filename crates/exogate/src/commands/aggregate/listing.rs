@@ -42,7 +42,9 @@ impl Destination {
 
 fn cannot_write(error: io::Error, path: &Path) -> Failure {
     let failure = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => error.into(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            error.into()
+        }
         _ => Failure::new(Exit::Failed, error)
             .hint("check that its folder exists, that you may write there, and that the disk is not full"),
     };
