@@ -3,6 +3,7 @@ PowerShell grammar for the module text, and a reader of CLIXML for the rows."""
 
 import base64
 import json
+import re
 import time
 import uuid
 from datetime import datetime, timezone
@@ -13,7 +14,7 @@ import tree_sitter
 import tree_sitter_powershell
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 import clixml
 
@@ -254,3 +255,33 @@ def test_a_governance_script(module):
     assert answer.headers["x-ExceptionType"].endswith("ManagementObjectNotFoundException")
     assert answer.headers["x-ExceptionTargetType"] == "String"
     assert answer.json()["error"]["details"][0]["target"] == guid
+
+
+def test_secrets_are_sealed_with_the_key_in_the_module_text(module, tenant):
+    file = module.get("EXOModuleFile?Version=3.6.0", CommandName="New-Mailbox").json()["value"][0]
+    parts = re.search(r"<Modulus>([^<]+)</Modulus><Exponent>([^<]+)</Exponent>", file["fileContent"]).groups()
+    exponent, modulus = (int.from_bytes(base64.b64decode(part), "big") for part in reversed(parts))
+    key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
+    password = f"Xk7!é{uuid.uuid4().hex}"
+    name = f"sealed_{uuid.uuid4().hex[:8]}"
+    upn = f"{name}@{module.tenant.domain}"
+    sealed = base64.b64encode(key.encrypt(password.encode(), padding.PKCS1v15())).decode()
+    module.one("New-Mailbox", {"Name": name, "MicrosoftOnlineServicesID": upn, "Password": sealed})
+
+    def sign_in(secret):
+        form = {
+            "client_id": "fb78d390-0c51-40cd-8e17-fdbfab77341b",
+            "grant_type": "password",
+            "username": upn,
+            "password": secret,
+            "scope": "https://outlook.office365.com/.default",
+        }
+        return requests.post("https://login.microsoftonline.com/organizations/oauth2/v2.0/token", data=form)
+
+    assert sign_in(password).status_code == 200
+    assert sign_in(sealed).json()["error_codes"] == [50126]
+    window = {"StartDate": "2020-01-01T00:00:00Z", "EndDate": "2040-01-01T00:00:00Z"}
+    records, _ = module.invoke("Search-UnifiedAuditLog", {"Operations": ["New-Mailbox"], "ResultSize": 5000, **window})
+    (record,) = [json.loads(row["AuditData"]) for row in records if name in row["AuditData"]]
+    logged = {parameter["Name"]: parameter["Value"] for parameter in record["Parameters"]}
+    assert logged["Name"] == name and logged["Password"] == "System.Security.SecureString"

@@ -142,16 +142,26 @@ def somebody_at_the_screen(tenant):
     sits(None)
 
 
-def test_a_device_code_signs_the_user_in(tenant, somebody_at_the_screen):
+@pytest.mark.parametrize(
+    "scopes",
+    [["User.Read"], ["user.read", "Group.Read.All"], ["https://graph.microsoft.com/User.Read"], GRAPH],
+    ids=lambda scopes: " ".join(scopes),
+)
+def test_a_device_code_signs_the_user_in(tenant, somebody_at_the_screen, scopes):
     app = msal.PublicClientApplication(GRAPH_TOOLS, authority=authority(tenant))
-    flow = app.initiate_device_flow(["User.Read"])
+    flow = app.initiate_device_flow(scopes)
     assert "devicelogin" in flow["verification_uri"], flow
     answer = app.acquire_token_by_device_flow(flow)
     assert answer["id_token_claims"]["preferred_username"] == somebody_at_the_screen, answer
     (account,) = app.get_accounts()
-    again = app.acquire_token_silent(["User.Read"], account)
-    claims = jwt.decode(again["access_token"], options={"verify_signature": False})
+    # The client finds its token again by the scopes that the answer names, as they were asked for.
+    again = app.acquire_token_silent(scopes, account)
+    assert again["token_source"] == "cache" and again["access_token"] == answer["access_token"]
+    renewed = app.acquire_token_silent(scopes, account, force_refresh=True)
+    claims = jwt.decode(renewed["access_token"], options={"verify_signature": False})
     assert claims["upn"] == somebody_at_the_screen
+    asked = [scope.rsplit("/", 1)[-1].lower() for scope in scopes if not scope.endswith(".default")]
+    assert set(asked) <= {scope.lower() for scope in claims["scp"].split()}
 
 
 def test_a_browser_signs_the_user_in(tenant, somebody_at_the_screen):

@@ -9,6 +9,8 @@ import pytest
 from simulated import simulated
 
 FIXTURE = """
+[tenant]
+federated_domains = ["legacy.contoso.com"]
 [[users]]
 name = "Mark Taylor"
 [[users]]
@@ -16,6 +18,9 @@ name = "Kim Akers"
 [[users]]
 name = "Sam Sync"
 synced = true
+[[users]]
+name = "Fay Federated"
+upn = "fay@legacy.contoso.com"
 [[mailboxes]]
 name = "O365Support"
 [[groups]]
@@ -381,3 +386,32 @@ def test_every_write_leaves_a_record_of_who_did_it_and_from_which_app(tenant):
     ]
     assert done["Id"] in [record["Id"] for record in records]
     tenant.set(provisioning={"audit_seconds": 0})
+
+
+def test_users_of_a_federated_domain_sign_in_elsewhere(tenant):
+    realm = tenant.session.get(f"{tenant.origin}/common/userrealm/fay@legacy.contoso.com?api-version=1.0", timeout=60)
+    assert realm.json()["account_type"] == "Federated" and realm.json()["federation_protocol"] == "WSTrust"
+    assert realm.json()["federation_metadata_url"].startswith("https://sts.legacy.contoso.com/")
+    form = {
+        "client_id": "fb78d390-0c51-40cd-8e17-fdbfab77341b", "client_secret": "", "grant_type": "password",
+        "username": "fay@legacy.contoso.com", "password": "Passw0rd!",
+    }
+    answer = tenant.sign_in("exchange", **form)
+    assert (answer.status_code, answer.json()["error_codes"]) == (400, [50056])
+    (domain,) = [one for one in tenant.graph("GET", "/domains").json()["value"] if one["id"] == "legacy.contoso.com"]
+    assert domain["authenticationType"] == "Federated"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("POST", f"/users/{MARK}/sendMail", "ErrorAccessDenied"),
+        ("POST", f"/users/{MARK}/messages", "ErrorAccessDenied"),
+        ("POST", f"/users/{MARK}/teamwork/installedApps", "Authorization_RequestDenied"),
+        ("POST", "/teams", "Authorization_RequestDenied"),
+        ("POST", "/security/alerts", "Authorization_RequestDenied"),
+    ],
+)
+def test_other_workloads_are_refused_for_want_of_permission(tenant, method, path, code):
+    answer = tenant.graph(method, path, {})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, code)

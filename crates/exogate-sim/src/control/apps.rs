@@ -85,6 +85,29 @@ impl AppSpec {
         }
     }
 
+    /// An app with every grant that clients of this tenant may make use of.
+    #[must_use]
+    pub fn everything() -> Self {
+        let mut app = Self::exogate();
+        let more = [
+            "User.EnableDisableAccount.All",
+            "User-LifeCycleInfo.Read.All",
+            "User-Mail.ReadWrite.All",
+            "User-PasswordProfile.ReadWrite.All",
+            "User-Phone.ReadWrite.All",
+            "Application.Read.All",
+            "AppRoleAssignment.ReadWrite.All",
+            "Domain.Read.All",
+            "MailboxSettings.Read",
+            "RoleManagement.ReadWrite.Directory",
+            "Exchange.ManageAsAppV2",
+        ];
+        app.roles.extend(more.map(str::to_owned));
+        // Some properties of users take a directory role beside the permission.
+        app.directory_roles.push("User Administrator".to_owned());
+        app
+    }
+
     #[must_use]
     pub fn with_certificate(mut self, der: Vec<u8>) -> Self {
         self.certificates.push(der);

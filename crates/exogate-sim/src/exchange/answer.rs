@@ -2,6 +2,8 @@
 //!
 //! What an answer says is decided elsewhere.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
@@ -69,7 +71,10 @@ pub(super) fn dress(ctx: &World, req: &Request, reply: &mut Reply, units: u32) {
     let rate = ctx.services.exchange.charge(units, now);
     let mut set = |name: &'static str, value: &str| reply.set_header(HeaderName::from_static(name), value);
     set("odata-version", "4.0");
-    set("request-id", &ctx.request_id().to_string());
+    let id = ctx.request_id();
+    set("request-id", &id.to_string());
+    // A correlation vector: some bytes in base64 and a step.
+    set("ms-cv", &format!("{}.0", STANDARD_NO_PAD.encode(&id.as_bytes()[..12])));
     if let Some(id) = req.header("client-request-id") {
         set("client-request-id", id);
     }

@@ -98,6 +98,19 @@ impl Bound {
         self.values.iter().map(|(name, value)| (*name, value))
     }
 
+    /// Opens the secrets that came sealed. One that `open` cannot open (sealed for another tenant, or not at all)
+    /// stays as it came.
+    pub fn unseal(&mut self, open: impl Fn(&str) -> Option<String>) {
+        for (name, value) in &mut self.values {
+            if self.cmdlet.parameters[*name].kind == Kind::Secret
+                && let Arg::Text(text) = value
+                && let Some(secret) = open(text)
+            {
+                *text = secret;
+            }
+        }
+    }
+
     /// The rows asked for: `None` = all.
     #[must_use]
     pub fn result_size(&self, default: u64) -> Option<u64> {
@@ -143,7 +156,7 @@ pub fn bind(
             ));
         }
         let arg = convert(name, spec, value)?;
-        typed.push((name.to_owned(), as_typed(value)));
+        typed.push((name.to_owned(), logged(spec.kind, value)));
         values.push((name, arg));
     }
     if !unknown.is_empty() {
@@ -199,9 +212,13 @@ fn choose_set(
     Err(ExchangeError::new(Condition::MissingParameter, [missing(set).join(", ")]))
 }
 
-/// A value as the audit log prints it.
+/// A value as the audit log prints it; secrets by their type alone.
 #[must_use]
-pub fn as_typed(value: &Json) -> String {
+pub fn logged(kind: Kind, value: &Json) -> String {
+    if kind == Kind::Secret { "System.Security.SecureString".to_owned() } else { as_typed(value) }
+}
+
+fn as_typed(value: &Json) -> String {
     match value {
         Json::Null => String::new(),
         Json::Bool(true) => "True".into(),
@@ -411,7 +428,8 @@ impl Converter<'_> {
             }
             _ => {
                 let most = self.spec.limits.max_length;
-                if most.is_some_and(|most| text.chars().count() > most) {
+                let sealed = self.spec.kind == Kind::Secret;
+                if !sealed && most.is_some_and(|most| text.chars().count() > most) {
                     return Err(ExchangeError::new(
                         Condition::ParameterValidation,
                         [

@@ -39,6 +39,8 @@ pub enum Condition {
     ParameterValidation,
     /// The target does not exist. {0} = identity.
     NotFound,
+    /// The mailbox whose settings are asked for does not exist. {0} = identity.
+    StoreNotFound,
     /// A recipient named in a parameter does not exist. {0} = identity.
     LookupNotFound,
     /// The mailbox of a write is gone.
@@ -170,6 +172,11 @@ fn spec(condition: Condition) -> Spec {
                 "The operation couldn't be performed because object '{0}' couldn't be found on '{1}'.",
             )
         },
+        C::StoreNotFound => cmdlet(
+            NOT_FOUND,
+            None,
+            "The operation couldn't be performed because Identity:\"{0}\" couldn't be found.",
+        ),
         C::LookupNotFound => Spec {
             german: Some(
                 "Das Objekt \"{0}\" wurde nicht gefunden. Stellen Sie sicher, dass die Schreibweise richtig ist, oder geben Sie ein anderes Objekt an.",
@@ -347,6 +354,7 @@ impl ExchangeError {
     pub fn status(&self, knobs: &ExchangeKnobs) -> u16 {
         match self.condition {
             Condition::NotFound
+            | Condition::StoreNotFound
             | Condition::LookupNotFound
             | Condition::MailboxGone
             | Condition::FolderNotFound => knobs.not_found_status,

@@ -68,18 +68,28 @@ fn run(ctx: &World, req: &Request, caller: &Caller, allowed: Option<&[&str]>) ->
         reply.set_header(http::HeaderName::from_static("cmdlet-name"), &cmdlet.name);
         reply
     };
-    let bound = match bind(cmdlet, &parameters, caller.access.hidden_parameters(knobs)) {
+    let mut bound = match bind(cmdlet, &parameters, caller.access.hidden_parameters(knobs)) {
         Ok(bound) => bound,
         Err(error) => {
             if cmdlet.writes() {
-                write::note_failure(ctx, req, caller, &cmdlet.name, &parameters);
+                write::note_failure(ctx, req, caller, cmdlet, &parameters);
             }
             return refused(&error);
         }
     };
+    bound.unseal(|text| ctx.services.token.unseal(text));
     match answered(ctx, req, caller, knobs, &bound) {
         Ok(reply) => reply,
         Err(mut error) => {
+            // The store, asked for settings, words a missing mailbox otherwise than the directory does.
+            if error.condition == Condition::NotFound
+                && cmdlet.name.ends_with("-MailboxAutoReplyConfiguration")
+            {
+                error = ExchangeError::new(
+                    Condition::StoreNotFound,
+                    [bound.text("Identity").unwrap_or_default()],
+                );
+            }
             // Writes name what they failed on, but for one cmdlet that clients know not to.
             if cmdlet.writes() && cmdlet.name != "Set-DistributionGroup" {
                 error.target = bound.text("Identity").unwrap_or_default().to_owned();

@@ -373,7 +373,9 @@ fn role_names(resource: Resource) -> Vec<&'static str> {
         Resource::Graph => {
             APP_ROLES.iter().map(|(name, _)| *name).filter(|name| !name.starts_with("Exchange.")).collect()
         }
-        Resource::Exchange => vec!["Exchange.ManageAsApp"],
+        Resource::Exchange => {
+            vec!["Exchange.ManageAsApp", "Exchange.ManageAsAppV2", "Exchange.AdminAPI.ManageAsApp"]
+        }
         Resource::Management => vec!["ActivityFeed.Read", "ActivityFeed.ReadDlp", "ServiceHealth.Read"],
     }
 }

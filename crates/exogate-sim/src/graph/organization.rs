@@ -69,6 +69,21 @@ fn route(scene: &Scene<'_>, state: &State, call: &Call, path: &[&str]) -> Result
         ["rolemanagement", "directory", "roleassignments"] => {
             Ok(collection(call, "roleManagement/directory/roleAssignments", role_assignments(state)))
         }
+        // Roles are held for good here; nobody is merely eligible for one.
+        ["rolemanagement", "directory", "roleassignmentscheduleinstances"] => {
+            let instances = role_assignments(state).into_iter().map(|mut held| {
+                held["assignmentType"] = "Assigned".into();
+                held["memberType"] = "Direct".into();
+                held["startDateTime"] = state.tenant.created.graph().into();
+                held["endDateTime"] = Value::Null;
+                held
+            });
+            let set = "roleManagement/directory/roleAssignmentScheduleInstances";
+            Ok(collection(call, set, instances.collect()))
+        }
+        ["rolemanagement", "directory", "roleeligibilityscheduleinstances"] => {
+            Ok(collection(call, "roleManagement/directory/roleEligibilityScheduleInstances", Vec::new()))
+        }
         ["rolemanagement", "directory", "roledefinitions"] => {
             let definitions = crate::state::app::role::ALL
                 .iter()

@@ -158,14 +158,16 @@ pub fn begin(context: &str, count: Option<usize>, capacity: usize) -> Vec<u8> {
     out
 }
 
-/// The end of a collection, with its link if there is one.
+/// The end of a collection, and its link if there is one: links stand before the values.
 pub fn finish(out: &mut Vec<u8>, link: Option<(&str, &str)>) {
-    out.push(b']');
-    if let Some((name, link)) = link {
-        out.push(b',');
-        push_text(out, name);
-        out.push(b':');
-        push_text(out, link);
-    }
-    out.push(b'}');
+    out.extend_from_slice(b"]}");
+    let Some((name, link)) = link else { return };
+    // Quotes inside a text are escaped, so this is the collection's own key.
+    let Some(at) = memchr::memmem::find(out, b",\"value\":[") else { return };
+    let mut before = Vec::with_capacity(name.len() + link.len() + 8);
+    before.push(b',');
+    push_text(&mut before, name);
+    before.push(b':');
+    push_text(&mut before, link);
+    out.splice(at..at, before);
 }

@@ -227,6 +227,27 @@ fn directory_audit(record: &AuditRecord) -> Value {
     })
 }
 
+/// The refusal of a write in another workload; `None` when the path leads to none.
+#[must_use]
+pub fn write_refusal(path: &[&str]) -> Option<GraphError> {
+    match path {
+        ["users" | "groups", _, first, ..] if MAIL.contains(first) => Some(mail_denied()),
+        ["users" | "groups", _, first, ..] if OTHER.contains(first) || *first == "team" => {
+            Some(GraphError::denied())
+        }
+        [first, ..] if ELSEWHERE.contains(first) => Some(GraphError::denied()),
+        _ => None,
+    }
+}
+
+fn mail_denied() -> GraphError {
+    GraphError::new(
+        http::StatusCode::FORBIDDEN,
+        "ErrorAccessDenied",
+        "Access is denied. Check credentials and try again.",
+    )
+}
+
 /// Answers reads of what hangs on one object beyond the relations of the directory.
 ///
 /// # Errors
@@ -247,11 +268,7 @@ pub fn relation(
         return Ok(collection(call, set, Vec::new()));
     }
     if MAIL.contains(&first) {
-        return Err(GraphError::new(
-            http::StatusCode::FORBIDDEN,
-            "ErrorAccessDenied",
-            "Access is denied. Check credentials and try again.",
-        ));
+        return Err(mail_denied());
     }
     if kind == Type::Group && first == "team" && object.group().is_some_and(|group| !group.team) {
         return Err(GraphError::new(

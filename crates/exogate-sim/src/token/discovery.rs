@@ -77,19 +77,40 @@ fn cloud_metadata(cloud: &Cloud) -> Value {
     json!({"preferred_network": cloud.login, "preferred_cache": cloud.cache, "aliases": cloud.aliases})
 }
 
-/// The user realm: every domain of the tenant is managed, others are unknown.
+/// Whose business the sign-in of a domain's users is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Realm {
+    /// This service's.
+    Managed,
+    /// A federation server's on premises, which is not here.
+    Federated,
+    /// No domain of the tenant.
+    Unknown,
+}
+
+/// The user realm of a sign-in name. A federated one names the server that clients must ask in our place.
 #[must_use]
-pub fn user_realm(upn: &str, managed: bool, host: &str) -> Value {
+pub fn user_realm(upn: &str, realm: Realm, host: &str) -> Value {
     let domain = upn.rsplit_once('@').map_or("", |(_, domain)| domain);
-    let cloud = cloud_of(host);
-    if managed {
-        json!({
-            "ver": "1.0", "account_type": "Managed", "domain_name": domain,
-            "cloud_instance_name": cloud.instance, "cloud_audience_urn": "urn:federation:MicrosoftOnline",
-        })
-    } else {
-        json!({"ver": "1.0", "account_type": "Unknown", "cloud_instance_name": cloud.instance, "cloud_audience_urn": "urn:federation:MicrosoftOnline"})
+    let mut document = json!({"ver": "1.0"});
+    match realm {
+        Realm::Managed => {
+            document["account_type"] = "Managed".into();
+            document["domain_name"] = domain.into();
+        }
+        Realm::Federated => {
+            let server = format!("https://sts.{domain}/adfs/services/trust");
+            document["account_type"] = "Federated".into();
+            document["domain_name"] = domain.into();
+            document["federation_protocol"] = "WSTrust".into();
+            document["federation_metadata_url"] = format!("{server}/mex").into();
+            document["federation_active_auth_url"] = format!("{server}/2005/usernamemixed").into();
+        }
+        Realm::Unknown => document["account_type"] = "Unknown".into(),
     }
+    document["cloud_instance_name"] = cloud_of(host).instance.into();
+    document["cloud_audience_urn"] = "urn:federation:MicrosoftOnline".into();
+    document
 }
 
 #[cfg(test)]
@@ -109,6 +130,19 @@ mod tests {
             true,
         );
         assert_eq!(common["issuer"], "https://login.microsoftonline.com/{tenantid}/v2.0");
+    }
+
+    #[test]
+    fn realms_say_who_signs_users_in() {
+        let realm = |realm| user_realm("kim@contoso.com", realm, "login.microsoftonline.com");
+        let managed = realm(Realm::Managed);
+        assert_eq!((managed["account_type"].as_str(), managed["domain_name"].as_str()), (Some("Managed"), Some("contoso.com")));
+        assert_eq!(managed["cloud_instance_name"], "microsoftonline.com");
+        assert!(managed.get("federation_protocol").is_none());
+        let federated = realm(Realm::Federated);
+        assert_eq!(federated["account_type"], "Federated");
+        assert_eq!(federated["federation_metadata_url"], "https://sts.contoso.com/adfs/services/trust/mex");
+        assert!(realm(Realm::Unknown).get("domain_name").is_none());
     }
 
     #[test]

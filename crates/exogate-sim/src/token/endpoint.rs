@@ -170,8 +170,12 @@ impl<'a> Call<'a> {
 
     fn realm(&self, user: &str) -> Reply {
         let domain = user.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let managed = self.state.tenant.domain(domain).is_some_and(|known| !known.federated);
-        self.document(Ok(discovery::user_realm(user, managed, &self.request.host)))
+        let realm = match self.state.tenant.domain(domain) {
+            Some(known) if known.federated => discovery::Realm::Federated,
+            Some(_) => discovery::Realm::Managed,
+            None => discovery::Realm::Unknown,
+        };
+        self.document(Ok(discovery::user_realm(user, realm, &self.request.host)))
     }
 
     /// Documents may be read by scripts in a browser and may be cached.

@@ -13,7 +13,7 @@ use super::error::SignInError;
 use super::interactive::Screen;
 use super::keys::SigningKey;
 use super::knobs::TokenKnobs;
-use super::resource::{Requested, ScopeProblem, cloud_of, read_resource, read_scope};
+use super::resource::{OIDC, Requested, ScopeProblem, cloud_of, read_resource, read_scope};
 use super::tenant::{TenantName, resolve};
 use crate::clock::Time;
 use crate::state::{App, AppKind, Idx, KeyKind, Object, State};
@@ -233,6 +233,14 @@ impl TokenRequest<'_> {
                 "The account is locked, you've tried to sign in too many times with an incorrect user ID or password.",
             ));
         }
+        let domain = username.rsplit_once('@').map_or("", |(_, domain)| domain);
+        if self.state.tenant.domain(domain).is_some_and(|known| known.federated) {
+            // The password lies with the federation server, not here.
+            return Err(SignInError::new(
+                50056,
+                "Invalid or null password: password does not exist in the directory for this user.",
+            ));
+        }
         let own = user.user().and_then(|account| account.password.as_deref());
         if password != own.unwrap_or(&self.knobs.user_password) {
             return Err(SignInError::new(
@@ -254,7 +262,7 @@ impl TokenRequest<'_> {
             ));
         }
         self.blocked(&app)?;
-        self.user_answer(&app, proof, &requested, idx, user, None)
+        self.user_answer(&app, proof, &requested, &SignedIn { idx, user, nonce: None, consented: &[] })
     }
 
     fn prove_user_client(&self, app: &App) -> Result<Proof, SignInError> {
@@ -299,8 +307,13 @@ impl TokenRequest<'_> {
         }
     }
 
-    /// The delegated permissions that the app has, if any.
-    fn scopes(&self, app: &App, requested: &Requested) -> Result<String, SignInError> {
+    /// The delegated permissions that the token carries: all that the app was granted, `consented` ones included.
+    fn scopes(
+        &self,
+        app: &App,
+        requested: &Requested,
+        consented: &[String],
+    ) -> Result<Vec<String>, SignInError> {
         let resource: Uuid = requested.resource.app_id().parse().unwrap_or_default();
         let mut scopes: Vec<String> = app
             .consents
@@ -308,10 +321,19 @@ impl TokenRequest<'_> {
             .filter(|consent| consent.resource == resource)
             .flat_map(|consent| consent.scopes.iter().cloned())
             .collect();
-        if scopes.is_empty() && is_first_party(app.client_id) {
+        let first_party = is_first_party(app.client_id);
+        if scopes.is_empty() && first_party {
             scopes = super::client::first_party_scopes(requested.resource);
         }
-        if scopes.is_empty() {
+        let holds = |held: &[String], scope: &str| held.iter().any(|one| one.eq_ignore_ascii_case(scope));
+        for asked in &requested.permissions {
+            // The service's own applications need nobody's consent.
+            if !holds(&scopes, asked) && (first_party || holds(consented, asked)) {
+                scopes.push(asked.clone());
+            }
+        }
+        let refused = requested.permissions.iter().any(|asked| !holds(&scopes, asked));
+        if scopes.is_empty() || refused {
             return Err(SignInError::new(
                 65001,
                 format!(
@@ -320,7 +342,7 @@ impl TokenRequest<'_> {
                 ),
             ));
         }
-        Ok(scopes.join(" "))
+        Ok(scopes)
     }
 
     fn user_answer(
@@ -328,11 +350,9 @@ impl TokenRequest<'_> {
         app: &App,
         proof: Proof,
         requested: &Requested,
-        idx: Idx,
-        user: &Object,
-        nonce: Option<&str>,
+        who: &SignedIn<'_>,
     ) -> Result<Value, SignInError> {
-        let scopes = self.scopes(app, requested)?;
+        let scopes = self.scopes(app, requested, who.consented)?;
         let cae = self.cae();
         let ticket = Ticket {
             state: self.state,
@@ -343,31 +363,29 @@ impl TokenRequest<'_> {
             lifetime: self.lifetime(cae),
             cae,
         };
-        let token = sign(self.key, &ticket.user_claims(idx, user, &scopes))?;
+        let token = sign(self.key, &ticket.user_claims(who.idx, who.user, &scopes.join(" ")))?;
         let mut answer = self.success(&ticket, token);
-        let audience = requested.audience.trim_end_matches('/');
-        let mut named: Vec<String> = scopes.split(' ').map(|scope| format!("{audience}/{scope}")).collect();
-        named.push(format!("{audience}/.default"));
-        named.extend(requested.oidc.iter().filter(|scope| *scope != "offline_access").cloned());
-        answer["scope"] = named.join(" ").into();
+        answer["scope"] = named(requested, &scopes).into();
         let asked = |scope: &str| requested.oidc.iter().any(|known| known == scope) || !self.v2;
         if asked("offline_access") {
+            let consented: Vec<&String> = who.consented.iter().chain(&requested.permissions).collect();
             let refresh = json!({
-                "typ": "refresh", "oid": user.id, "appid": app.client_id, "aud": requested.audience,
+                "typ": "refresh", "oid": who.user.id, "appid": app.client_id, "aud": requested.audience,
                 "iat": self.now.seconds(), "scope": self.form.get("scope").unwrap_or_default(),
+                "consented": consented,
             });
             answer["refresh_token"] = format!("1.{}", sign(self.key, &refresh)?).into();
         }
         if asked("openid") {
-            let mut claims = ticket.id_claims(user, cloud_of(self.host).login);
-            if let Some(nonce) = nonce {
+            let mut claims = ticket.id_claims(who.user, cloud_of(self.host).login);
+            if let Some(nonce) = who.nonce {
                 claims["nonce"] = nonce.into();
             }
             answer["id_token"] = sign(self.key, &claims)?.into();
         }
         if self.form.get("client_info").is_some() {
             use base64::Engine as _;
-            let info = json!({"uid": user.id, "utid": self.state.tenant.id}).to_string();
+            let info = json!({"uid": who.user.id, "utid": self.state.tenant.id}).to_string();
             answer["client_info"] = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(info).into();
         }
         Ok(answer)
@@ -389,7 +407,10 @@ impl TokenRequest<'_> {
         let (idx, user) = self.user(&redeemed.upn)?;
         self.usable(user)?;
         self.blocked(&app)?;
-        self.user_answer(&app, proof, &requested, idx, user, redeemed.nonce.as_deref())
+        // Who signs in at the screen consents to what the application asks for.
+        let who =
+            SignedIn { idx, user, nonce: redeemed.nonce.as_deref(), consented: &requested.permissions };
+        self.user_answer(&app, proof, &requested, &who)
     }
 
     fn refresh(&self) -> Result<Value, SignInError> {
@@ -434,8 +455,44 @@ impl TokenRequest<'_> {
             _ => self.requested(false)?,
         };
         self.blocked(&app)?;
-        self.user_answer(&app, proof, &requested, idx, user, None)
+        let consented: Vec<String> = claims["consented"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|scope| scope.as_str().map(str::to_owned))
+            .collect();
+        self.user_answer(&app, proof, &requested, &SignedIn { idx, user, nonce: None, consented: &consented })
     }
+}
+
+/// A user whose sign-in is accepted.
+struct SignedIn<'a> {
+    idx: Idx,
+    user: &'a Object,
+    /// To be repeated in the id token.
+    nonce: Option<&'a str>,
+    /// Permissions that this user consented to, beside those that the application holds.
+    consented: &'a [String],
+}
+
+/// `scope` of an answer: everything that was granted, named as the client named what it asked for, which is how
+/// clients find the token in their caches again.
+fn named(requested: &Requested, granted: &[String]) -> String {
+    let audience = requested.audience.trim_end_matches('/');
+    let prefix = if requested.short { String::new() } else { format!("{audience}/") };
+    let mut names: Vec<String> = granted
+        .iter()
+        .filter(|scope| !OIDC.contains(&scope.as_str()))
+        .map(|scope| {
+            let asked = requested.permissions.iter().find(|asked| asked.eq_ignore_ascii_case(scope));
+            format!("{prefix}{}", asked.unwrap_or(scope))
+        })
+        .collect();
+    if requested.permissions.is_empty() && !requested.short {
+        names.push(format!("{audience}/.default"));
+    }
+    names.extend(requested.oidc.iter().filter(|scope| *scope != "offline_access").cloned());
+    names.join(" ")
 }
 
 /// The access token of a managed identity, with its life in seconds.

@@ -41,6 +41,8 @@ pub enum KeyError {
 /// The key pair with its published form.
 pub struct SigningKey {
     pair: RsaKeyPair,
+    /// Opens what was sealed with the public half.
+    private: rsa::RsaPrivateKey,
     public_der: Vec<u8>,
     kid: String,
     jwk: serde_json::Value,
@@ -101,7 +103,7 @@ impl SigningKey {
             "e": URL_SAFE_NO_PAD.encode(private.e().to_bytes_be()),
             "x5c": [STANDARD.encode(&certificate)],
         });
-        Ok(Self { pair, public_der, kid, jwk })
+        Ok(Self { pair, private: private.clone(), public_der, kid, jwk })
     }
 
     /// The key's id, as tokens and JWKS carry it.
@@ -114,6 +116,20 @@ impl SigningKey {
     #[must_use]
     pub fn jwk(&self) -> &serde_json::Value {
         &self.jwk
+    }
+
+    /// Modulus and exponent of the public half, in base64.
+    #[must_use]
+    pub fn public_parts(&self) -> [String; 2] {
+        [self.private.n(), self.private.e()].map(|number| STANDARD.encode(number.to_bytes_be()))
+    }
+
+    /// The text that was sealed with the public half (PKCS#1 v1.5) and written in base64.
+    #[must_use]
+    pub fn unseal(&self, sealed: &str) -> Option<String> {
+        let bytes = STANDARD.decode(sealed.trim()).ok()?;
+        let clear = self.private.decrypt(rsa::Pkcs1v15Encrypt, &bytes).ok()?;
+        String::from_utf8(clear).ok()
     }
 
     /// Header and claims as a compact JWT, signed RS256. `None` if the system's randomness fails.
@@ -188,5 +204,18 @@ mod tests {
         let forged = format!("{}x", &token[..token.len() - 1]);
         assert!(second.open(&forged).is_none() || forged == token);
         assert!(second.open("a.b").is_none());
+    }
+
+    #[test]
+    fn what_is_sealed_with_the_public_half_is_opened() {
+        let key = SigningKey::load(None).unwrap();
+        let [modulus, exponent] =
+            key.public_parts().map(|part| rsa::BigUint::from_bytes_be(&STANDARD.decode(part).unwrap()));
+        let public = rsa::RsaPublicKey::new(modulus, exponent).unwrap();
+        let sealed = public.encrypt(&mut rsa::rand_core::OsRng, rsa::Pkcs1v15Encrypt, "Xk7!é".as_bytes()).unwrap();
+        assert_eq!(key.unseal(&STANDARD.encode(sealed)).as_deref(), Some("Xk7!é"));
+        for other in ["", "Xk7!mmmm", "QUJD", "not base64 at all"] {
+            assert_eq!(key.unseal(other), None, "{other}");
+        }
     }
 }

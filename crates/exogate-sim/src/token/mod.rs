@@ -61,6 +61,18 @@ impl TokenService {
         })
     }
 
+    /// Modulus and exponent of the key with which clients seal secrets, in base64.
+    #[must_use]
+    pub fn sealing_key(&self) -> [String; 2] {
+        self.key.public_parts()
+    }
+
+    /// A secret that was sealed with [`TokenService::sealing_key`].
+    #[must_use]
+    pub fn unseal(&self, sealed: &str) -> Option<String> {
+        self.key.unseal(sealed)
+    }
+
     /// A fresh id for traces and correlations.
     #[must_use]
     pub fn next_id(&self) -> Uuid {

@@ -171,11 +171,14 @@ pub struct Requested {
     pub audience: String,
     /// Delegated permission names that were asked for (empty with `.default`).
     pub permissions: Vec<String>,
+    /// Permissions were asked for without the name of their resource, and are answered so.
+    pub short: bool,
     /// `openid`, `profile`, `email` and `offline_access`, as asked.
     pub oidc: Vec<String>,
 }
 
-const OIDC: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+/// Scopes of sign-in itself, which no resource owns.
+pub const OIDC: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// Reads a `scope` of the v2 endpoint.
 ///
@@ -186,6 +189,7 @@ pub fn read_scope(scope: &str, app_only: bool) -> Result<Requested, ScopeProblem
     let mut found: Option<(Resource, String)> = None;
     let mut permissions = Vec::new();
     let mut oidc = Vec::new();
+    let mut short = false;
     for part in scope.split_whitespace() {
         if OIDC.iter().any(|known| known.eq_ignore_ascii_case(part)) {
             if app_only {
@@ -197,7 +201,10 @@ pub fn read_scope(scope: &str, app_only: bool) -> Result<Requested, ScopeProblem
         let (name, permission) = match part.rfind('/') {
             Some(at) => (&part[..at], &part[at + 1..]),
             None if app_only => return Err(ScopeProblem::NotDefault(part.to_owned())),
-            None => ("https://graph.microsoft.com", part),
+            None => {
+                short = true;
+                ("https://graph.microsoft.com", part)
+            }
         };
         let default = permission.eq_ignore_ascii_case(".default");
         if app_only && !default {
@@ -219,11 +226,12 @@ pub fn read_scope(scope: &str, app_only: bool) -> Result<Requested, ScopeProblem
         }
     }
     match found {
-        Some((resource, audience)) => Ok(Requested { resource, audience, permissions, oidc }),
+        Some((resource, audience)) => Ok(Requested { resource, audience, permissions, short, oidc }),
         None if !oidc.is_empty() => Ok(Requested {
             resource: Resource::Graph,
             audience: Resource::Graph.app_id().to_owned(),
             permissions,
+            short: true,
             oidc,
         }),
         None => Err(malformed()),
@@ -241,6 +249,7 @@ pub fn read_resource(resource: &str) -> Result<Requested, ScopeProblem> {
         resource: known,
         audience: resource.to_owned(),
         permissions: Vec::new(),
+        short: false,
         oidc: Vec::new(),
     })
 }
@@ -298,8 +307,8 @@ mod tests {
         assert_eq!(asked.oidc, ["openid", "profile", "offline_access"]);
         let bare = read_scope("User.Read", false).unwrap();
         assert_eq!(
-            (bare.resource, bare.permissions.as_slice()),
-            (Resource::Graph, &["User.Read".to_owned()][..])
+            (bare.resource, bare.permissions.as_slice(), bare.short),
+            (Resource::Graph, &["User.Read".to_owned()][..], true)
         );
     }
 }

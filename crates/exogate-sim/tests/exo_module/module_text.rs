@@ -159,7 +159,7 @@ fn names(block: &[Token]) -> Vec<String> {
 
 fn everything() -> (Vec<&'static CmdletSpec>, String) {
     let served = catalogue().served();
-    let text = module_text(&served, &[]);
+    let text = module_text(&served, &[], &["AQAB".to_owned(), "AQAB".to_owned()]);
     (served, text)
 }
 

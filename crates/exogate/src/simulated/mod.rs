@@ -72,7 +72,7 @@ pub async fn start(
     let spec = AppSpec {
         client_id: Some(CLIENT_ID),
         secret: Some(credentials.secret.clone()),
-        ..AppSpec::exogate().with_certificate(credentials.certificate_der.clone())
+        ..AppSpec::everything().with_certificate(credentials.certificate_der.clone())
     };
     let app = sim.register_app(spec).map_err(|error| Failure::new(Exit::Failed, error))?;
     if sim.imds_addr().is_some() {

@@ -50,7 +50,10 @@ pub(super) fn respond(ctx: &World, req: &Request, caller: &Caller, resource: &Re
     let hidden = caller.access.hidden_parameters(knobs);
     let base = answer::base(ctx, req);
     let body = match lower.as_str() {
-        "exomodulefile" => module_file(&base, &chosen(&allowed, req.header("commandname")), hidden),
+        "exomodulefile" => {
+            let cmdlets = chosen(&allowed, req.header("commandname"));
+            module_file(&base, &text::module_text(&cmdlets, hidden, &ctx.services.token.sealing_key()), &cmdlets)
+        }
         "exobanner" => banner(&base, first.key.as_deref().unwrap_or("AutogenSession")),
         "exohelpfile" => help_file(&base, &chosen(&allowed, req.header("commandname"))),
         "basicinfo" => match basic_info(&base, first.key.as_deref()) {
@@ -113,14 +116,14 @@ fn matches_pattern(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-fn module_file(base: &str, cmdlets: &[&CmdletSpec], hidden: &[&str]) -> Json {
+fn module_file(base: &str, content: &str, cmdlets: &[&CmdletSpec]) -> Json {
     let names: Vec<&str> = cmdlets.iter().map(|cmdlet| cmdlet.name.as_str()).collect();
     json!({
         "@odata.context": format!("{base}/$metadata#EXOModuleFile"),
         "value": [
             {
                 "fileName": "SimulatedTenant.psm1",
-                "fileContent": text::module_text(cmdlets, hidden),
+                "fileContent": content,
                 "exportedCmdlets": names.join(","),
             },
             { "fileName": "SimulatedTenant.format.ps1xml", "fileContent": format::format_file() },

@@ -43,6 +43,25 @@ function ConvertTo-TenantText
     ConvertTo-Json -InputObject ('{0}' -f $Value) -Compress
 }
 
+# A secret leaves this machine sealed with the key of the tenant: PKCS#1 v1.5 over UTF-8, in base64.
+function Protect-TenantSecret
+{
+    param([System.Security.SecureString] $Secret)
+
+    $clear = (New-Object -TypeName System.Net.NetworkCredential -ArgumentList '', $Secret).Password
+    $cipher = New-Object -TypeName System.Security.Cryptography.RSACryptoServiceProvider
+    try
+    {
+        $cipher.FromXmlString($script:TenantPublicKey)
+        $bytes = [System.Text.Encoding]::UTF8.GetBytes($clear)
+        [System.Convert]::ToBase64String($cipher.Encrypt($bytes, $false))
+    }
+    finally
+    {
+        $cipher.Dispose()
+    }
+}
+
 function ConvertTo-TenantJson
 {
     param($Value)
@@ -80,8 +99,7 @@ function ConvertTo-TenantJson
     }
     if ($plain -is [System.Security.SecureString])
     {
-        $clear = (New-Object -TypeName System.Net.NetworkCredential -ArgumentList '', $plain).Password
-        return (ConvertTo-TenantText -Value $clear)
+        return (ConvertTo-TenantText -Value (Protect-TenantSecret -Secret $plain))
     }
     if ($plain -is [System.Management.Automation.PSCredential])
     {

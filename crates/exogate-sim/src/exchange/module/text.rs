@@ -12,11 +12,18 @@ const PRELUDE: &str = include_str!("prelude.psm1");
 /// Cmdlets that ask before they act although their verb is not `Remove`.
 const ASKING: [&str; 2] = ["Add-RecipientPermission", "Update-DistributionGroupMember"];
 
-/// The module text for these cmdlets, without the parameters that the caller's roles do not include.
+/// The module text for these cmdlets, without the parameters that the caller's roles do not include. `key` is the
+/// tenant's public key, as modulus and exponent: secrets are sealed with it.
 #[must_use]
-pub fn module_text(cmdlets: &[&CmdletSpec], hidden: &[&str]) -> String {
+pub fn module_text(cmdlets: &[&CmdletSpec], hidden: &[&str], key: &[String; 2]) -> String {
     let mut out = String::with_capacity(PRELUDE.len() + cmdlets.len() * 6_000);
     out.push_str(PRELUDE);
+    let [modulus, exponent] = key;
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        out,
+        "$script:TenantPublicKey = '<RSAKeyValue><Modulus>{modulus}</Modulus><Exponent>{exponent}</Exponent></RSAKeyValue>'\n"
+    );
     for cmdlet in cmdlets {
         function(&mut out, cmdlet, hidden);
     }

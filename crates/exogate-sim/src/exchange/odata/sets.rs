@@ -131,7 +131,7 @@ pub(super) fn shape(call: &Call<'_>, set: &'static str) -> Shape {
     Shape { set, level: call.level(), base: call.base.clone() }
 }
 
-/// The properties that `PropertySet` and `$select` name together; without either, the smallest set.
+/// The properties that `PropertySet` and `$select` name together. The smallest set comes with whatever is asked for.
 fn selection(call: &Call<'_>, set: &EntitySet) -> Result<Option<String>, ExchangeError> {
     let mut names: Vec<&str> = Vec::new();
     let sets = call.option("PropertySet").or_else(|| call.option("PropertySets"));
@@ -139,11 +139,8 @@ fn selection(call: &Call<'_>, set: &EntitySet) -> Result<Option<String>, Exchang
     if set.client_cmdlet.is_empty() && chosen.is_none() {
         return Ok(None);
     }
-    let wanted = match (sets, chosen) {
-        (None, None) => "Minimum",
-        (sets, _) => sets.unwrap_or_default(),
-    };
-    for name in wanted.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+    names.extend(schema::property_set(set.client_cmdlet, "Minimum").unwrap_or_default().iter().map(String::as_str));
+    for name in sets.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty()) {
         if name.eq_ignore_ascii_case("All") {
             return Ok(None);
         }

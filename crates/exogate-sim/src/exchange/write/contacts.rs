@@ -108,6 +108,7 @@ pub(super) fn create_user(session: &mut Session<'_>, page: &mut Page) -> Shows {
         account_enabled: bound.has("Password"),
         given_name: bound.text("FirstName").map(Into::into),
         surname: bound.text("LastName").map(Into::into),
+        password: bound.text("Password").map(Into::into),
         ..User::default()
     };
     let at = session.at;

@@ -70,6 +70,7 @@ pub(super) fn create(session: &mut Session<'_>, page: &mut Page) -> Shows {
         surname: bound.text("LastName").map(Into::into),
         office: bound.text("Office").map(|text| session.state.word(text)),
         business_phone: bound.text("Phone").map(Into::into),
+        password: bound.text("Password").or(bound.text("RoomMailboxPassword")).map(Into::into),
         ..User::default()
     };
     let at = session.at;

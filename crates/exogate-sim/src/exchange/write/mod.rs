@@ -24,7 +24,8 @@ use crate::state::{Actor, ActorKind, Face, NewAudit};
 use crate::world::World;
 
 use super::answer::Caller;
-use super::bind::{Bound, as_typed};
+use super::bind::{Bound, logged};
+use super::catalogue::{CmdletSpec, Kind};
 use super::emit::Page;
 use super::error::{Condition, ExchangeError};
 use super::knobs::ExchangeKnobs;
@@ -133,18 +134,19 @@ pub(super) fn note_failure(
     ctx: &World,
     req: &Request,
     caller: &Caller,
-    cmdlet: &str,
+    cmdlet: &CmdletSpec,
     parameters: &Map<String, Json>,
 ) {
+    let kind = |name: &str| cmdlet.parameter(name).map_or(Kind::String, |(_, spec)| spec.kind);
     let typed: Vec<(String, String)> = parameters
         .iter()
         .filter(|(name, _)| !name.contains('@'))
-        .map(|(name, value)| (name.clone(), as_typed(value)))
+        .map(|(name, value)| (name.clone(), logged(kind(name), value)))
         .collect();
     let target = typed.iter().find(|(name, _)| name.eq_ignore_ascii_case("Identity"));
     let record = NewAudit {
         workload: "Exchange",
-        operation: cmdlet.to_owned(),
+        operation: cmdlet.name.clone(),
         actor: actor(caller),
         object: target.map(|(_, value)| value.clone()).unwrap_or_default(),
         parameters: typed,

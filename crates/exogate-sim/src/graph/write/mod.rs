@@ -17,7 +17,7 @@ use super::call::{Answer, Call};
 use super::error::GraphError;
 use super::scene::Scene;
 use super::schema::Type;
-use super::single;
+use super::{single, vacant};
 use crate::state::{Idx, KeyKind, Object, State, StateError};
 
 /// What is said of objects that another directory masters.
@@ -75,8 +75,8 @@ pub fn answer(scene: &Scene<'_>, call: &Call, path: &[&str]) -> Result<Answer, G
         [
             "users" | "groups" | "contacts" | "directory" | "directoryobjects" | "organization" | "domains",
             ..,
-        ] => Err(GraphError::method()),
-        _ => Err(GraphError::no_segment(key(0))),
+        ] => Err(vacant::write_refusal(path).unwrap_or_else(GraphError::method)),
+        _ => Err(vacant::write_refusal(path).unwrap_or_else(|| GraphError::no_segment(key(0)))),
     }
 }
 

@@ -142,10 +142,13 @@ impl Planner<'_> {
             | "GroupMailbox"
             | "InactiveMailbox"
             | "PublicFolder"
-            | "Password"
-            | "RoomMailboxPassword"
             | "UseCustomRouting"
             | "IgnoreDefaultScope" => nothing(),
+            "Password" | "RoomMailboxPassword" => change(move |object| {
+                if let Some(user) = object.user_mut() {
+                    user.password = Some(text).filter(|text| !text.is_empty()).map(Into::into);
+                }
+            }),
             "DisplayName" => change(move |object| object.display_name = text.into()),
             "Alias" => {
                 if text.is_empty()
