@@ -158,6 +158,17 @@ def test_there_is_one_primary_address(tenant):
     assert answer.status_code == 400 and "AmbiguousParameterSetException" in answer.text, "not a parameter of the cloud"
 
 
+def test_limits_are_kept(tenant):
+    for parameters in (
+        {"RetainDeletedItemsFor": "31.00:00:00"},
+        {"RecipientLimits": 1001},
+        {"Alias": "a" * 65},
+        {"CustomAttribute1": "a" * 1025},
+    ):
+        assert tenant.refusal("Set-Mailbox", Identity=SHARED, **parameters)[0] == 400, parameters
+    tenant.rows("Set-Mailbox", Identity=SHARED, RetainDeletedItemsFor="30.00:00:00")
+
+
 def test_the_last_owner_stays(tenant):
     by = {"BypassSecurityGroupManagerCheck": True}
     for change in (table(Remove=KIM), []):

@@ -117,3 +117,24 @@ test("msal-node signs a user in by name and password", async () => {
   });
   assert.equal(answer.account.username.toLowerCase(), "mark.taylor@contoso.com");
 });
+
+test("msal-node finds the token of short and full scopes in its cache", async (t) => {
+  const sits = async (who) => {
+    const answer = await fetch(`http://${facts.control}/_sim/scenario`, {
+      method: "PATCH",
+      body: JSON.stringify({ token: { interactive_user: who } }),
+    });
+    assert.equal(answer.status, 200);
+  };
+  await sits("mark.taylor@contoso.com");
+  t.after(() => sits(null));
+  for (const asked of [["User.Read"], ["https://graph.microsoft.com/User.Read"], scopes]) {
+    const app = new PublicClientApplication({
+      auth: { clientId: "14d82eec-204b-4c2f-b7e8-296a70dab67e", authority },
+    });
+    const first = await app.acquireTokenByDeviceCode({ scopes: asked, deviceCodeCallback: () => {} });
+    const second = await app.acquireTokenSilent({ scopes: asked, account: first.account });
+    assert.ok(second.fromCache, asked.join(" "));
+    assert.equal(second.accessToken, first.accessToken);
+  }
+});

@@ -179,6 +179,7 @@ struct Tables {
     classes: HashMap<RowClass, Vec<Property>>,
     by_name: HashMap<RowClass, HashMap<String, usize>>,
     property_sets: HashMap<String, HashMap<String, Vec<String>>>,
+    unfilterable: HashMap<String, Vec<String>>,
 }
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
@@ -209,11 +210,12 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
         classes.insert(class, properties);
     }
     let property_sets = serde_json::from_value(file["property_sets"].clone()).unwrap_or_default();
+    let unfilterable = serde_json::from_value(file["exo_unfilterable"].clone()).unwrap_or_default();
     let index = |properties: &Vec<Property>| {
         properties.iter().enumerate().map(|(at, property)| (property.name.to_ascii_lowercase(), at)).collect()
     };
     let by_name = classes.iter().map(|(class, properties)| (*class, index(properties))).collect();
-    Tables { classes, by_name, property_sets }
+    Tables { classes, by_name, property_sets, unfilterable }
 });
 
 fn property(row: &'static Json, switches: &'static Json) -> Option<Property> {
@@ -257,6 +259,12 @@ pub fn find(class: RowClass, name: &str) -> Option<&'static Property> {
 pub fn property_set(cmdlet: &str, set: &str) -> Option<&'static [String]> {
     let sets = TABLES.property_sets.get(cmdlet)?;
     sets.iter().find(|(name, _)| name.eq_ignore_ascii_case(set)).map(|(_, members)| members.as_slice())
+}
+
+/// Properties that a `Get-EXO*` cmdlet does not filter on, though its elder does.
+#[must_use]
+pub fn unfilterable(cmdlet: &str) -> &'static [String] {
+    TABLES.unfilterable.get(cmdlet).map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]

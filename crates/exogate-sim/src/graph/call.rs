@@ -155,7 +155,29 @@ fn take_apart(segments: &[String]) -> Vec<String> {
             _ => parts.push(segment.clone()),
         }
     }
-    parts
+    parts.into_iter().map(plainly).collect()
+}
+
+/// Actions and functions that clients also call by their full names.
+const OPERATIONS: [&str; 9] = [
+    "assignLicense",
+    "checkMemberGroups",
+    "checkMemberObjects",
+    "delta",
+    "getByIds",
+    "getMemberGroups",
+    "getMemberObjects",
+    "restore",
+    "revokeSignInSessions",
+];
+
+/// `microsoft.graph.assignLicense` → `assignLicense`; types keep their namespace, which tells them from keys.
+fn plainly(segment: String) -> String {
+    let name = match segment.get(..16) {
+        Some(namespace) if namespace.eq_ignore_ascii_case("microsoft.graph.") => &segment[16..],
+        _ => return segment,
+    };
+    if OPERATIONS.iter().any(|known| known.eq_ignore_ascii_case(name)) { name.to_owned() } else { segment }
 }
 
 fn unquote(key: &str) -> String {
@@ -228,6 +250,9 @@ mod tests {
             ("/v1.0/users/a%40b.c", vec!["users", "a@b.c"]),
             ("/v1.0//users('$x@b.c')/manager/$ref", vec!["users", "$x@b.c", "manager", "$ref"]),
             ("/v1.0/users/delta()", vec!["users", "delta"]),
+            ("/v1.0/users/microsoft.graph.delta()", vec!["users", "delta"]),
+            ("/v1.0/users/a/microsoft.graph.assignLicense", vec!["users", "a", "assignLicense"]),
+            ("/v1.0/groups/a/members/microsoft.graph.user", vec!["groups", "a", "members", "microsoft.graph.user"]),
             ("/v1.0/users(%27a%27)", vec!["users", "a"]),
             ("/v1.0/servicePrincipals(appId='1')", vec!["servicePrincipals", "appId=1"]),
             ("/v1.0/myorganization/servicePrincipals", vec!["servicePrincipals"]),

@@ -126,7 +126,7 @@ fn read(scene: &Scene<'_>, call: &Call, path: &[&str]) -> Result<Answer, GraphEr
             readable(scene, kind)?;
             list::count_answer(scene, &view, call, Set::One(kind), Origin::Class(class))
         }
-        ["delta" | "microsoft.graph.delta"] => delta::answer(scene, state, call, kind),
+        ["delta"] => delta::answer(scene, state, call, kind),
         [_] => single::get(scene, state, call, kind, key(1)),
         [_, rest @ ..] => {
             let (idx, object) = single::find(&view, kind, key(1))?;

@@ -8,17 +8,21 @@ use crate::exchange::error::{Condition, ExchangeError};
 /// How deep parentheses may nest.
 const DEPTH: usize = 64;
 
-/// Translates a filter.
+/// Translates a filter. `unfilterable` are properties that the cmdlets filter on and the entity interface does not.
 ///
 /// # Errors
-/// Bad syntax, with the place.
-pub fn to_opath(filter: &str) -> Result<String, ExchangeError> {
-    let mut parser = Parser { text: filter, at: 0 };
+/// Bad syntax, with the place; a property that is not filtered on here.
+pub fn to_opath(filter: &str, unfilterable: &[String]) -> Result<String, ExchangeError> {
+    let mut parser = Parser { text: filter, at: 0, names: Vec::new() };
     let mut out = String::with_capacity(filter.len() + 16);
     let read = parser.either(&mut out, 0).and_then(|()| {
         parser.blank();
         (parser.at == filter.len()).then_some(())
     });
+    let among = |name: &&&str| unfilterable.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if let (Some(()), Some(name)) = (read, parser.names.iter().find(among)) {
+        return Err(ExchangeError::new(Condition::FilterProperty, [*name, filter]));
+    }
     match read {
         Some(()) => Ok(out),
         None => Err(ExchangeError::new(Condition::FilterSyntax, [filter.to_owned(), parser.at.to_string()])),
@@ -28,6 +32,8 @@ pub fn to_opath(filter: &str) -> Result<String, ExchangeError> {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// Every name that was read: properties, functions, variables.
+    names: Vec<&'a str>,
 }
 
 enum Literal {
@@ -73,6 +79,7 @@ impl<'a> Parser<'a> {
             rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
         let name = &rest[..end];
         self.at += end;
+        self.names.push(name);
         (!name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())).then_some(name)
     }
 
@@ -238,7 +245,7 @@ mod tests {
             ("EmailAddresses/any(e:startswith(e,'a'))", "(EmailAddresses -like 'a*')"),
             ("WhenChangedUTC ge 2026-01-01T00:00:00Z", "(WhenChangedUTC -ge '2026-01-01T00:00:00Z')"),
         ] {
-            assert_eq!(to_opath(given).unwrap(), made, "{given}");
+            assert_eq!(to_opath(given, &[]).unwrap(), made, "{given}");
         }
     }
 
@@ -247,16 +254,25 @@ mod tests {
         for text in
             ["", "A", "A eq", "A eq 'x", "A like 'x'", "(A eq 1", "A eq 1)", "startswith(A)", "1 eq 1"]
         {
-            assert!(to_opath(text).is_err(), "{text}");
+            assert!(to_opath(text, &[]).is_err(), "{text}");
         }
-        assert!(to_opath(&"(".repeat(10_000)).is_err());
-        assert!(to_opath(&"not ".repeat(10_000)).is_err());
+        assert!(to_opath(&"(".repeat(10_000), &[]).is_err());
+        assert!(to_opath(&"not ".repeat(10_000), &[]).is_err());
+    }
+
+    #[test]
+    fn some_properties_are_not_filtered_on_here() {
+        let names = ["MemberOfGroup".to_owned()];
+        for text in ["MemberOfGroup eq 'x'", "A eq 'MemberOfGroup' or startswith(memberofgroup,'x')"] {
+            assert_eq!(to_opath(text, &names).unwrap_err().condition, Condition::FilterProperty, "{text}");
+        }
+        assert!(to_opath("A eq 'MemberOfGroup'", &names).is_ok());
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_fall_over(text in "(A|eq|'|\\(|\\)| |not|and|any|/|:|,|é|x){0,24}") {
-            let _ = to_opath(&text);
+            let _ = to_opath(&text, &[]);
         }
     }
 }

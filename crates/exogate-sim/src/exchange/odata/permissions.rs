@@ -10,7 +10,7 @@ use crate::exchange::page::Cursor;
 use crate::exchange::reader::Reader;
 use crate::exchange::render::Projection;
 use crate::exchange::rows::RecipientRow;
-use crate::exchange::schema::RowClass;
+use crate::exchange::schema::{self, RowClass};
 use crate::exchange::trustee::Shown;
 use crate::json::push_text;
 use crate::state::{Ace, Idx, Object, Recipient, RecipientTypeDetails, Trustee};
@@ -173,7 +173,10 @@ pub(super) fn recipients(
         return Ok(Answer::One { context: "Recipient/$entity".to_owned(), row });
     }
     let filter = match call.option("$filter") {
-        Some(text) => Some(compile(&filter::to_opath(text)?, "Get-Recipient")?),
+        Some(text) => {
+            let text = filter::to_opath(text, schema::unfilterable("Get-EXORecipient"))?;
+            Some(compile(&text, "Get-Recipient")?)
+        }
         None => None,
     };
     let named = |option: &str| -> Vec<String> {

@@ -98,7 +98,8 @@ pub(super) fn read(
     let projection = Projection::new(selection(call, set)?.as_deref(), false);
     let mut parameters = options(call, set)?;
     if let Some(filter) = call.option("$filter") {
-        parameters.insert("Filter".to_owned(), Json::from(filter::to_opath(filter)?));
+        let filter = filter::to_opath(filter, schema::unfilterable(set.client_cmdlet))?;
+        parameters.insert("Filter".to_owned(), Json::from(filter));
     }
     if let Some(key) = &key {
         parameters.insert("Identity".to_owned(), Json::from(key.as_str()));

@@ -51,9 +51,7 @@ pub fn answer(scene: &Scene<'_>, call: &Call, path: &[&str]) -> Result<Answer, G
         ["users", _, "manager", "$ref"] if method == Method::PUT => users::set_manager(scene, call, key(1)),
         ["users", _, "manager", "$ref"] if method == Method::DELETE => users::clear_manager(scene, key(1)),
         ["users", _, "assignlicense"] if method == Method::POST => users::assign_licence(scene, call, key(1)),
-        ["users", _, "revokesigninsessions" | "microsoft.graph.revokesigninsessions"]
-            if method == Method::POST =>
-        {
+        ["users", _, "revokesigninsessions"] if method == Method::POST => {
             users::revoke_sessions(scene, call, key(1))
         }
         ["groups"] if method == Method::POST => groups::create(scene, call),
@@ -68,7 +66,7 @@ pub fn answer(scene: &Scene<'_>, call: &Call, path: &[&str]) -> Result<Answer, G
         // Without /$ref the address means the member itself, not the membership.
         ["groups", _, "members" | "owners", _] if method == Method::DELETE => life::delete_any(scene, key(3)),
         ["directoryobjects", _] if method == Method::DELETE => life::delete_any(scene, key(1)),
-        ["directory", "deleteditems", _, "restore" | "microsoft.graph.restore"] if method == Method::POST => {
+        ["directory", "deleteditems", _, "restore"] if method == Method::POST => {
             life::restore(scene, call, key(2))
         }
         ["directory", "deleteditems", _] if method == Method::DELETE => life::purge(scene, key(2)),

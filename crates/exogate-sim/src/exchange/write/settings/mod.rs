@@ -104,6 +104,12 @@ fn rule(text: &str) -> ExchangeError {
     ExchangeError::new(Condition::RecipientTask, [text])
 }
 
+/// The days of a time span: `31`, `31.00:00:00`, `04:00:00`.
+fn whole_days(span: &str) -> u32 {
+    let days = span.split_once('.').map_or(span, |(days, _)| days);
+    days.trim().parse().unwrap_or(0)
+}
+
 struct Planner<'a> {
     session: &'a Session<'a>,
     reader: Reader<'a>,
@@ -187,6 +193,9 @@ impl Planner<'_> {
                         recipient.external_address = Some(address.into());
                     }
                 })
+            }
+            "RetainDeletedItemsFor" if whole_days(&text) > 30 => {
+                Err(rule("RetainDeletedItemsFor can't be more than 30 days."))
             }
             "HiddenFromAddressListsEnabled" => change(move |object| {
                 if let Some(recipient) = &mut object.recipient {
