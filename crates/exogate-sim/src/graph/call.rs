@@ -252,7 +252,10 @@ mod tests {
             ("/v1.0/users/delta()", vec!["users", "delta"]),
             ("/v1.0/users/microsoft.graph.delta()", vec!["users", "delta"]),
             ("/v1.0/users/a/microsoft.graph.assignLicense", vec!["users", "a", "assignLicense"]),
-            ("/v1.0/groups/a/members/microsoft.graph.user", vec!["groups", "a", "members", "microsoft.graph.user"]),
+            (
+                "/v1.0/groups/a/members/microsoft.graph.user",
+                vec!["groups", "a", "members", "microsoft.graph.user"],
+            ),
             ("/v1.0/users(%27a%27)", vec!["users", "a"]),
             ("/v1.0/servicePrincipals(appId='1')", vec!["servicePrincipals", "appId=1"]),
             ("/v1.0/myorganization/servicePrincipals", vec!["servicePrincipals"]),

@@ -136,7 +136,10 @@ mod tests {
     fn realms_say_who_signs_users_in() {
         let realm = |realm| user_realm("kim@contoso.com", realm, "login.microsoftonline.com");
         let managed = realm(Realm::Managed);
-        assert_eq!((managed["account_type"].as_str(), managed["domain_name"].as_str()), (Some("Managed"), Some("contoso.com")));
+        assert_eq!(
+            (managed["account_type"].as_str(), managed["domain_name"].as_str()),
+            (Some("Managed"), Some("contoso.com"))
+        );
         assert_eq!(managed["cloud_instance_name"], "microsoftonline.com");
         assert!(managed.get("federation_protocol").is_none());
         let federated = realm(Realm::Federated);

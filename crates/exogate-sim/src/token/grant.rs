@@ -408,8 +408,7 @@ impl TokenRequest<'_> {
         self.usable(user)?;
         self.blocked(&app)?;
         // Who signs in at the screen consents to what the application asks for.
-        let who =
-            SignedIn { idx, user, nonce: redeemed.nonce.as_deref(), consented: &requested.permissions };
+        let who = SignedIn { idx, user, nonce: redeemed.nonce.as_deref(), consented: &requested.permissions };
         self.user_answer(&app, proof, &requested, &who)
     }
 

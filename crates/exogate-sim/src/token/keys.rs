@@ -212,7 +212,8 @@ mod tests {
         let [modulus, exponent] =
             key.public_parts().map(|part| rsa::BigUint::from_bytes_be(&STANDARD.decode(part).unwrap()));
         let public = rsa::RsaPublicKey::new(modulus, exponent).unwrap();
-        let sealed = public.encrypt(&mut rsa::rand_core::OsRng, rsa::Pkcs1v15Encrypt, "Xk7!é".as_bytes()).unwrap();
+        let sealed =
+            public.encrypt(&mut rsa::rand_core::OsRng, rsa::Pkcs1v15Encrypt, "Xk7!é".as_bytes()).unwrap();
         assert_eq!(key.unseal(&STANDARD.encode(sealed)).as_deref(), Some("Xk7!é"));
         for other in ["", "Xk7!mmmm", "QUJD", "not base64 at all"] {
             assert_eq!(key.unseal(other), None, "{other}");

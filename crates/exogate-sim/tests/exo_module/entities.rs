@@ -74,9 +74,20 @@ fn property_sets_and_select_name_what_is_shown() {
         keys.sort();
         // As measured, the smallest set of recipients is larger than it is documented to be.
         let expected = [
-            "Alias", "DisplayName", "DistinguishedName", "EmailAddresses", "ExchangeVersion",
-            "ExternalDirectoryObjectId", "Guid", "Identity", "Name", "ObjectKey", "OrganizationId",
-            "PrimarySmtpAddress", "RecipientType", "RecipientTypeDetails",
+            "Alias",
+            "DisplayName",
+            "DistinguishedName",
+            "EmailAddresses",
+            "ExchangeVersion",
+            "ExternalDirectoryObjectId",
+            "Guid",
+            "Identity",
+            "Name",
+            "ObjectKey",
+            "OrganizationId",
+            "PrimarySmtpAddress",
+            "RecipientType",
+            "RecipientTypeDetails",
         ];
         assert_eq!(keys, expected);
     }

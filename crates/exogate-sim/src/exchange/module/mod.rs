@@ -52,7 +52,11 @@ pub(super) fn respond(ctx: &World, req: &Request, caller: &Caller, resource: &Re
     let body = match lower.as_str() {
         "exomodulefile" => {
             let cmdlets = chosen(&allowed, req.header("commandname"));
-            module_file(&base, &text::module_text(&cmdlets, hidden, &ctx.services.token.sealing_key()), &cmdlets)
+            module_file(
+                &base,
+                &text::module_text(&cmdlets, hidden, &ctx.services.token.sealing_key()),
+                &cmdlets,
+            )
         }
         "exobanner" => banner(&base, first.key.as_deref().unwrap_or("AutogenSession")),
         "exohelpfile" => help_file(&base, &chosen(&allowed, req.header("commandname"))),

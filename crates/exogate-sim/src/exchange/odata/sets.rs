@@ -140,7 +140,9 @@ fn selection(call: &Call<'_>, set: &EntitySet) -> Result<Option<String>, Exchang
     if set.client_cmdlet.is_empty() && chosen.is_none() {
         return Ok(None);
     }
-    names.extend(schema::property_set(set.client_cmdlet, "Minimum").unwrap_or_default().iter().map(String::as_str));
+    names.extend(
+        schema::property_set(set.client_cmdlet, "Minimum").unwrap_or_default().iter().map(String::as_str),
+    );
     for name in sets.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty()) {
         if name.eq_ignore_ascii_case("All") {
             return Ok(None);
