@@ -13,5 +13,5 @@ pub mod resolve;
 pub mod tenant;
 pub mod view;
 
-pub use exogate_microsoft::caller::{correlated, correlation};
+pub use exogate_microsoft::caller::{Belonging, carried, correlated, correlation};
 pub use tenant::{SourceContext, Tenant};

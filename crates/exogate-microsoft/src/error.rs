@@ -90,6 +90,38 @@ pub enum ErrorKind {
     Protocol,
 }
 
+impl ErrorKind {
+    /// Its name, for counting and tracing.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SignIn(_) => "signIn",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "notFound",
+            Self::Ambiguous => "ambiguous",
+            Self::AlreadyExists => "alreadyExists",
+            Self::AlreadyMember => "alreadyMember",
+            Self::NotMember => "notMember",
+            Self::NotGroupManager => "notGroupManager",
+            Self::DirectorySynced => "directorySynced",
+            Self::AddressInUse => "addressInUse",
+            Self::LimitReached => "limitReached",
+            Self::InvalidRequest => "invalidRequest",
+            Self::Refused => "refused",
+            Self::PageExpired => "pageExpired",
+            Self::DeltaReset { .. } => "deltaReset",
+            Self::Throttled => "throttled",
+            Self::Transient => "transient",
+            Self::Unreachable => "unreachable",
+            Self::NotTrusted => "notTrusted",
+            Self::NotMicrosoft => "notMicrosoft",
+            Self::LostAnswer => "lostAnswer",
+            Self::WrongHost => "wrongHost",
+            Self::Protocol => "protocol",
+        }
+    }
+}
+
 /// What is known about a failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorFacts {

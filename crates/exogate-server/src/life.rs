@@ -3,11 +3,10 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use exogate_engine::{correlated, correlation};
+use exogate_engine::carried;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 /// Shared by everything that lives in one service.
 #[derive(Debug, Clone, Default)]
@@ -46,14 +45,10 @@ impl Tasks {
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.alive.send_modify(|alive| *alive += 1);
         let alive = Alive(Arc::clone(&self.alive));
-        let (work, belongs_to) = (work.in_current_span(), correlation());
-        tokio::spawn(async move {
+        tokio::spawn(carried(async move {
             let _alive = alive;
-            match belongs_to {
-                Some(request) => correlated(request, work).await,
-                None => work.await,
-            }
-        })
+            work.await
+        }))
     }
 
     /// How many there are.
@@ -70,6 +65,8 @@ impl Tasks {
 
 #[cfg(test)]
 mod tests {
+    use exogate_engine::{correlated, correlation};
+
     use super::*;
 
     #[tokio::test]

@@ -27,6 +27,9 @@ pub struct TraceRecord {
     pub method: String,
     /// Path and query as they came.
     pub target: String,
+    /// The id that the client gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_request_id: Option<String>,
     pub status: u16,
     /// Virtual time.
     pub start: Time,

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use exogate_microsoft::caller::carried;
 use exogate_model::change::Learnt;
 use exogate_store::{
     Coverage, Finish, Holder, RunHandle, RunRequest, RunState, SourceStore, StoreError, StreamResult,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::error::{AggregateError, StreamError};
 use super::progress::{Progress, Stage, StreamState};
@@ -117,14 +119,16 @@ pub(crate) async fn read_streams(
         work.progress().set_state(StreamState::Waiting);
         results.insert(kind, Err(StreamError::Broken("its task ended without a word".to_owned())));
         let links = links.take(kind);
-        tasks.spawn(async move {
+        let span = tracing::debug_span!("stream", stream = kind.name());
+        let reading = async move {
             let done = streams::read(&work, links).await;
             work.progress().set_state(if done.is_ok() { StreamState::Complete } else { StreamState::Failed });
             if let Err(error) = &done {
                 work.progress().say(error.to_string());
             }
             (kind, done)
-        });
+        };
+        tasks.spawn(carried(reading.instrument(span)));
     }
     drop(links);
     while let Some(ended) = tasks.join_next().await {

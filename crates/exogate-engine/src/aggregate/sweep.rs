@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use exogate_microsoft::caller::carried;
 use exogate_microsoft::page::{Page, PageLink};
 use exogate_microsoft::record::Record;
 use exogate_microsoft::{ErrorKind, WireError};
@@ -102,11 +103,11 @@ async fn from(
     let mut under_way = UnderWay::default();
     // Dropped with this function, it takes the request under way with it.
     let mut ahead = JoinSet::new();
-    ahead.spawn(fetch(at));
+    ahead.spawn(carried(fetch(at)));
     while let Some(page) = work.or_stop(ahead.join_next()).await? {
         let page = page.map_err(|fault| StreamError::Broken(fault.to_string()))??;
         if let Some(next) = &page.next {
-            ahead.spawn(fetch(Some(next.clone())));
+            ahead.spawn(carried(fetch(Some(next.clone()))));
         }
         if page.used_fallback && !ranged {
             ranged = true;

@@ -12,7 +12,8 @@ tokio::task_local! {
 }
 
 /// Does some work whose calls are told to belong together: the first half of each of their ids is
-/// that of `id`, so that Microsoft's logs can be searched by it. Does not reach into spawned tasks.
+/// that of `id`, so that Microsoft's logs can be searched by it. Reaches into spawned tasks only
+/// where it is [carried](super::carried).
 pub async fn correlated<F: Future>(id: Uuid, work: F) -> F::Output {
     CORRELATION.scope(id, work).await
 }

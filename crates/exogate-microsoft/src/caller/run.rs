@@ -6,6 +6,8 @@ use std::time::Duration;
 use exogate_model::clock::Clock;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::time::Instant;
+use tracing::Instrument;
+use tracing::field::Empty;
 use url::Url;
 
 use super::call::{CallSpec, Effect, Repeat, Verdict};
@@ -145,15 +147,34 @@ impl Caller {
 
     /// Makes one logical call.
     pub async fn call(&self, spec: CallSpec<'_>) -> Result<WireResponse, WireError> {
-        let mut run = Run::new(self, spec);
-        match run.until_settled().await {
-            Ok(response) => Ok(response),
-            Err(mut error) => {
-                error.attempts = run.attempt + 1;
-                run.tell(CallStep::Failed { error: &error });
-                Err(error)
-            }
+        let (what, service) = (spec.what, spec.resource.service());
+        let span = tracing::trace_span!(
+            "call",
+            what,
+            %service,
+            client_request_id = Empty,
+            attempts = Empty,
+            error = Empty
+        );
+        let settled = self.settle(spec).instrument(span.clone()).await;
+        if let Err(error) = &settled {
+            // What it came to, not what was said: services name people.
+            span.record("error", error.kind.name());
         }
+        settled
+    }
+
+    async fn settle(&self, spec: CallSpec<'_>) -> Result<WireResponse, WireError> {
+        let mut run = Run::new(self, spec);
+        let settled = run.until_settled().await;
+        let span = tracing::Span::current();
+        span.record("client_request_id", run.id.to_str().unwrap_or_default());
+        span.record("attempts", run.attempt + 1);
+        settled.map_err(|mut error| {
+            error.attempts = run.attempt + 1;
+            run.tell(CallStep::Failed { error: &error });
+            error
+        })
     }
 
     fn resource_name(&self, resource: Resource) -> Result<&str, WireError> {

@@ -9,10 +9,10 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
+use exogate_engine::carried;
 use futures::stream;
 use serde::Serialize;
 use tokio::sync::mpsc;
-use tracing::Instrument;
 
 use super::command::{self, Command, Job};
 use super::lines::{self, NDJSON, Type};
@@ -100,9 +100,9 @@ pub(super) async fn respond(keep_alive: Duration, command: Command, job: Job) ->
         out.end(outcome).await;
     };
     match command.scope() {
-        Scope::Read => drop(tokio::spawn(work.in_current_span())),
+        Scope::Read => drop(tokio::spawn(carried(work))),
         // A service that stops waits for changes, not for whoever reads slowly.
-        Scope::Provision | Scope::Admin => drop(tasks.spawn(work.in_current_span())),
+        Scope::Provision | Scope::Admin => drop(tasks.spawn(work)),
     }
     answer(keep_alive, receiver).await
 }

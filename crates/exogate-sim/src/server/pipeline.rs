@@ -45,6 +45,7 @@ pub async fn run(world: &Arc<World>, service: Service, mut request: Request) -> 
         format!("{}?{}", request.path.raw, request.query.raw)
     };
     let method = request.method.as_str().to_owned();
+    let client_request_id = request.header("client-request-id").map(str::to_owned);
     let bytes_in = request.body.len() as u64;
 
     let admission = if service == Service::Exchange {
@@ -96,6 +97,7 @@ pub async fn run(world: &Arc<World>, service: Service, mut request: Request) -> 
         items: operation.items.iter().map(|item| item.name.clone()).collect(),
         method,
         target,
+        client_request_id,
         status: if reply.outcome == Outcome::Reset { 0 } else { reply.status.as_u16() },
         start,
         end: world.now(),

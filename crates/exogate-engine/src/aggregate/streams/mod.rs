@@ -12,6 +12,7 @@ pub(crate) mod users;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use exogate_microsoft::caller::carried;
 use exogate_store::MailboxRef;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -103,11 +104,11 @@ pub(super) async fn read(work: &Work, mut links: Links) -> Result<(), StreamErro
 fn expect(work: &Work, collection: &'static str) -> JoinSet<()> {
     let (graph, progress, kind) = (work.tenant.graph.clone(), Arc::clone(&work.progress), work.kind);
     let mut question = JoinSet::new();
-    question.spawn(async move {
+    question.spawn(carried(async move {
         if let Ok(total) = graph.count(collection).await {
             progress.stream(kind).set_total(total);
         }
-    });
+    }));
     question
 }
 

@@ -9,6 +9,7 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use exogate_microsoft::caller::carried;
 use exogate_microsoft::exchange::{Cmdlet, ExchangeClient};
 use exogate_microsoft::{ErrorKind, Resource, WireError};
 use exogate_store::{Batch, Checkpoint, Facet, GrantSet, MailboxRef};
@@ -152,7 +153,7 @@ impl<'a> Asking<'a> {
             && let Some(mailbox) = self.queue.pop_front()
         {
             let answer = (self.ask)(mailbox.clone());
-            self.under_way.spawn(async move { (mailbox, answer.await) });
+            self.under_way.spawn(carried(async move { (mailbox, answer.await) }));
         }
     }
 
