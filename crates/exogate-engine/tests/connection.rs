@@ -10,12 +10,16 @@ use exogate_sim::{AppSpec, Scenario};
 use support::{CONTOSO, Sim, context};
 
 async fn checks(app: AppSpec, scenario: Scenario) -> Vec<Check> {
-    let sim = Sim::with_app(CONTOSO, scenario, app).await;
     let options = SourceOptions {
         aggregate_all_groups: true,
         manage_microsoft_365_groups: true,
         ..SourceOptions::default()
     };
+    checks_of(options, app, scenario).await
+}
+
+async fn checks_of(options: SourceOptions, app: AppSpec, scenario: Scenario) -> Vec<Check> {
+    let sim = Sim::with_app(CONTOSO, scenario, app).await;
     let mut told = Vec::new();
     let checks =
         connection::test(&sim.tenant(true), &context(options), &mut |check| told.push(check.clone())).await;
@@ -79,6 +83,34 @@ async fn each_missing_grant_is_its_own_red_line() {
     let [(what, remedy)] = failures(&found)[..] else { panic!("{found:#?}") };
     assert_eq!(what, "cmdlet Get-RecipientPermission");
     assert!(remedy.contains("Mail Recipients"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_manages_users_needs_more() {
+    let managing = || SourceOptions { manage_users: true, ..SourceOptions::default() };
+    let app = |more: &[&str], role: &str| {
+        let mut app = AppSpec::exogate();
+        app.roles.retain(|held| !held.starts_with("User.ReadWrite") && !held.starts_with("Directory.ReadWrite"));
+        app.roles.extend(more.iter().map(|role| (*role).to_owned()));
+        app.directory_roles.push(role.to_owned());
+        app
+    };
+    let reader = app(&[], "Global Reader");
+    let found = checks_of(managing(), reader.clone(), Scenario::default()).await;
+    let [(what, remedy)] = failures(&found)[..] else { panic!("{found:#?}") };
+    assert!(what.contains("make and change users") && remedy.contains("User.ReadWrite.All"), "{what} {remedy}");
+    // Whoever manages none is not asked for it.
+    let found = checks_of(SourceOptions::default(), reader, Scenario::default()).await;
+    assert!(found.iter().all(|check| check.verdict == Verdict::Passed), "{found:#?}");
+
+    let writer = app(&["User.ReadWrite.All"], "Global Reader");
+    let found = checks_of(managing(), writer, Scenario::default()).await;
+    let warned: Vec<_> =
+        found.iter().filter(|check| check.verdict != Verdict::Passed).map(|check| check.what.as_str()).collect();
+    assert_eq!(warned, ["permission to set passwords (User-PasswordProfile.ReadWrite.All)"], "{found:#?}");
+    let all = app(&["User.ReadWrite.All", "User-PasswordProfile.ReadWrite.All"], "User Administrator");
+    let found = checks_of(managing(), all, Scenario::default()).await;
+    assert!(found.iter().all(|check| check.verdict == Verdict::Passed), "{found:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

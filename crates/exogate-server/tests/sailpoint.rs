@@ -412,6 +412,61 @@ async fn state_tells_what_changed_and_what_went() {
 }
 
 #[tokio::test]
+async fn state_tells_which_groups_came_changed_and_went() {
+    let served = Served::with(managing()).await;
+    let runner = Runner::of(&served, Scope::Provision).await;
+    let list = |state: Value| json!({"type": "group", "stateful": true, "state": state});
+    let named = |groups: &[Value]| -> BTreeMap<String, Value> {
+        let name = |group: &Value| group["attributes"]["displayName"].as_str().unwrap().to_owned();
+        groups.iter().map(|group| (name(group), group.clone())).collect()
+    };
+    let all = runner.run("std:entitlement:list", list(json!({}))).await;
+    let (before, state) = (named(&all.outputs()), all.lines("state"));
+    assert!(before.len() > 3 && state.len() == 1, "{before:?} {state:?}");
+    let quiet = runner.run("std:entitlement:list", list(state[0].clone())).await;
+    assert_eq!((quiet.outputs().len(), quiet.lines("state")), (0, state.clone()));
+    // One goes, one comes, and one gets another member, which is no change of the group itself.
+    let vpn = id(&before["VPN users"]);
+    let plan = json!({"groups": [
+        {"group": vpn, "operation": "delete"},
+        {"group": "Night shift", "operation": "create", "kind": "security",
+         "attributes": [{"name": "owners", "op": "add", "value": MARK}]},
+        {"group": id(&before["Support team"]),
+         "attributes": [{"name": "members", "op": "add", "value": "ines.boss@contoso.com"}]},
+    ]});
+    let done = runner.client.post(served.url("/api/v1/sources/contoso/plans")).json(&plan).send().await.unwrap();
+    let done: Value = done.json().await.unwrap();
+    assert_eq!(done["state"], "succeeded", "{done}");
+    let changed = runner.run("std:entitlement:list", list(state[0].clone())).await;
+    let outputs = changed.outputs();
+    let (gone, there): (Vec<Value>, Vec<Value>) =
+        outputs.into_iter().partition(|group| group["deleted"] == true);
+    assert_eq!(gone.iter().map(id).collect::<Vec<_>>(), [vpn]);
+    assert!(gone.iter().all(|group| group["type"] == "group"), "{gone:?}");
+    let there = named(&there);
+    assert!(there.contains_key("Night shift") && there.len() <= 2, "{there:?}");
+    assert_eq!(there["Night shift"]["attributes"]["kind"], "security");
+    let next = changed.lines("state")[0].clone();
+    assert_eq!(runner.run("std:entitlement:list", list(next)).await.outputs().len(), 0);
+    // A type is not a state's business, and one that is not known is refused.
+    let strange = runner.run("std:entitlement:list", json!({"type": "role", "stateful": true})).await;
+    strange.refused(StatusCode::BAD_REQUEST, "role");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_is_good_only_if_what_is_configured_can_be_done() {
+    let mut setup = managing();
+    setup.app.roles.retain(|role| role != "User.ReadWrite.All");
+    let served = Served::with(setup).await;
+    let runner = Runner::of(&served, Scope::Read).await;
+    let tested = runner.run("std:test-connection", json!({})).await;
+    tested.refused(StatusCode::BAD_GATEWAY, "User.ReadWrite.All");
+    assert!(tested.text.contains("grant admin consent"), "it says what to do: {}", tested.text);
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_wrong_gets_the_right_status_in_the_words_of_the_runner() {
     let served = Served::with(Setup { sources: vec!["contoso", "other"], ..Setup::default() }).await;
     let runner = Runner::of(&served, Scope::Read).await;

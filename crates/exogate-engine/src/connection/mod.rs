@@ -2,10 +2,11 @@
 //! features need, one check each, told as soon as it is known.
 //!
 //! Only reads, and as little as shows the point. Judges by what the services do, not by what a
-//! token says of itself.
+//! token says of itself; but for what only a write would show.
 
 mod exchange;
 mod graph;
+mod users;
 
 use exogate_microsoft::{ErrorKind, Resource, WireError};
 
@@ -147,6 +148,7 @@ pub async fn test(
     }
     let graph = sign_in(tenant, Resource::Graph, &mut told).await;
     graph::test(tenant, context, graph == SignedIn::Yes, &mut told).await;
+    users::test(tenant, context, graph == SignedIn::Yes, &mut told).await;
     if tenant.exchange.is_some() {
         let exchange = match graph {
             // The same host would fail again for the same reason.
