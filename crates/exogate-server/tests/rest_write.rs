@@ -253,7 +253,31 @@ async fn runs_are_started_watched_and_never_two_at_once() {
     door.posted(&format!("/runs/{id}/cancel"), &json!({}), 409).await;
     let runs = door.get("/runs").await;
     assert_eq!(runs["items"][0]["id"], id);
-    assert_eq!(door.get("/runs?limit=1").await["items"].as_array().unwrap().len(), 1);
+    // What is different is read by a run of the other kind.
+    let delta: Value = door.post("/runs", &json!({ "kind": "delta" })).await.json().await.unwrap();
+    assert_eq!((&delta["kind"], &delta["scope"]), (&json!("delta"), &json!("all")));
+    let progress = format!("/runs/{}/progress", delta["id"].as_str().unwrap());
+    let events = door.client.get(door.url(&progress)).send().await.unwrap().text().await.unwrap();
+    assert!(events.contains("\"outcome\":\"completed\""), "{events}");
+    door.posted("/runs", &json!({ "kind": "some" }), 400).await;
+
+    // The runs that there are, page by page, each once and the newest first.
+    let all = door.get("/runs").await;
+    assert_eq!(all.get("next"), None);
+    let mut found = Vec::new();
+    let mut page = door.get("/runs?limit=1").await;
+    loop {
+        found.push(page["items"].as_array().unwrap()[0].clone());
+        let Some(next) = page["next"].as_str() else { break };
+        page = door.get(&format!("/runs?limit=1&cursor={next}")).await;
+    }
+    assert_eq!(json!(found), all["items"]);
+    let kinds: Vec<_> = found.iter().map(|run| run["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds[..2], ["delta", "full"]);
+    for foreign in ["x", "IjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMCI"] {
+        let refused = door.client.get(door.url(&format!("/runs?cursor={foreign}"))).send().await.unwrap();
+        assert_eq!(refused.status(), 422, "{foreign}");
+    }
 
     // While one is under way there is no other: whoever comes meanwhile is told so.
     let fresh = json!({ "fresh": true });

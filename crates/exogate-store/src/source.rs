@@ -278,8 +278,17 @@ impl SourceStore {
 
     /// The newest runs, newest first.
     pub async fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, StoreError> {
+        self.runs_before(None, limit).await
+    }
+
+    /// The newest runs before that one, newest first; none where there is no such run.
+    pub async fn runs_before(
+        &self,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<RunRecord>, StoreError> {
         let now = self.store.now();
-        self.read(move |connection, source| record::newest(connection, source, limit, now)).await
+        self.read(move |connection, source| record::newest(connection, source, before, limit, now)).await
     }
 
     /// One run.

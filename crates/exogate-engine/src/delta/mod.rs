@@ -29,5 +29,5 @@ mod touched;
 pub mod webhook;
 
 pub use options::DeltaOptions;
-pub use run::{Delta, run};
+pub use run::{Delta, run, scope_of};
 pub use status::{Freshness, Status, Subscribed, status};

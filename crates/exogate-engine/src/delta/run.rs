@@ -26,6 +26,14 @@ use crate::aggregate::{
 /// Mailboxes of the backlog that one run reads.
 const BACKLOG: usize = 2_000;
 
+/// What the scope of a delta run has behind it on record.
+const MARK: &str = " delta";
+
+/// The scope of a delta run by what is on record; none for a full one.
+pub fn scope_of(recorded: &str) -> Option<&str> {
+    recorded.strip_suffix(MARK)
+}
+
 /// A delta aggregation to carry out.
 pub struct Delta {
     /// What is read into what, and by whom.
@@ -49,7 +57,7 @@ pub async fn run(delta: Delta) -> Result<RunSummary, AggregateError> {
     let Aggregation { tenant, store, context, scope, progress, .. } = &aggregation;
     let run = store
         .begin_or_resume(RunRequest {
-            scope: format!("{} delta", scope.name()),
+            scope: format!("{}{MARK}", scope.name()),
             fingerprint: format!("{} {}", context.fingerprint(), tenant.exchange.is_some()),
             holder: aggregation.holder.clone(),
             // What was applied is not told twice, and what was not is told again: nothing to take up.

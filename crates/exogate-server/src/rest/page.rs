@@ -61,11 +61,12 @@ pub fn decode<T: DeserializeOwned>(cursor: Option<&Text>) -> Result<Option<T>, P
     let Some(Text(cursor)) = cursor else { return Ok(None) };
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let place = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    place.map(Some).ok_or_else(|| {
-        Problem::unprocessable(
-            "`cursor` is not one of this listing: send `next` of the page before, unchanged.",
-        )
-    })
+    place.map(Some).ok_or_else(foreign)
+}
+
+/// A cursor of something else.
+pub fn foreign() -> Problem {
+    Problem::unprocessable("`cursor` is not one of this listing: send `next` of the page before, unchanged.")
 }
 
 /// Where a listing goes on that makes several items of each thing stored.

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use exogate_engine::aggregate::Scope;
+use exogate_engine::delta;
 use exogate_store::{RunRecord, RunState as StoredState};
 use futures::stream::{self, Stream, StreamExt};
 use http::{HeaderValue, StatusCode, header};
@@ -18,7 +19,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::extract::{Administering, Json, NoParameters, Path, Query, Reading};
-use super::page::Limit;
+use super::page::{self, Limit, Text};
 use super::plans::{ServerSentEvent, event};
 use super::problem::{self, Problem};
 use super::refusals::{BodyRefusals, Refusals};
@@ -67,6 +68,10 @@ struct RunRequest {
     #[serde(default)]
     #[schema(default = "all")]
     scope: RunScope,
+    /// Whether everything is read, or what is different. Where nothing was read completely before, everything is.
+    #[serde(default)]
+    #[schema(default = "full")]
+    kind: RunKind,
     /// Begin anew even if an interrupted run could go on.
     #[serde(default)]
     fresh: bool,
@@ -128,6 +133,8 @@ pub struct Run {
     id: Uuid,
     /// What it read: `accounts`, `groups`, `entitlements` or `all`.
     scope: String,
+    /// Whether it read everything, or what was different.
+    kind: RunKind,
     /// Where it stands.
     state: RunState,
     /// Whether a process holds it now.
@@ -159,9 +166,14 @@ pub struct Run {
 
 impl From<RunRecord> for Run {
     fn from(record: RunRecord) -> Self {
+        let (scope, kind) = match delta::scope_of(&record.scope) {
+            Some(scope) => (scope.to_owned(), RunKind::Delta),
+            None => (record.scope, RunKind::Full),
+        };
         Self {
             id: record.id,
-            scope: record.scope,
+            scope,
+            kind,
             state: record.state.into(),
             alive: record.alive,
             started: record.started,
@@ -189,17 +201,23 @@ impl From<RunRecord> for Run {
     }
 }
 
-/// The newest runs, newest first.
+/// A page of runs, the newest first.
 #[derive(Serialize, ToSchema)]
-struct RunList {
+struct RunPage {
     /// The runs.
     items: Vec<Run>,
+    /// Send this as `cursor` to get the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
+    /// Where to go on: `next` of the page before.
+    #[param(value_type = Option<String>, min_length = 1)]
+    cursor: Option<Text>,
     /// How many at most.
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
@@ -213,14 +231,28 @@ struct ListQuery {
     operation_id = "listRuns",
     tag = "runs",
     params(("source" = String, Path, description = "Name of the source"), ListQuery),
-    responses((status = 200, description = "The newest runs", body = RunList), Refusals)
+    responses((status = 200, description = "A page of runs", body = RunPage), Refusals)
 )]
 async fn list(
     Reading(source): Reading,
     Query(query): Query<ListQuery>,
-) -> Result<JsonBody<RunList>, Problem> {
-    let records = source.store.runs(query.limit.0).await?;
-    Ok(JsonBody(RunList { items: records.into_iter().map(Run::from).collect() }))
+) -> Result<JsonBody<RunPage>, Problem> {
+    let before = page::decode::<Uuid>(query.cursor.as_ref())?;
+    if let Some(id) = before
+        && source.store.run(id).await?.is_none()
+    {
+        return Err(page::foreign());
+    }
+    let limit = query.limit.0;
+    // One more tells whether there is a next page.
+    let mut records = source.store.runs_before(before, limit + 1).await?;
+    let goes_on = records.len() > limit;
+    records.truncate(limit);
+    let last = records.last().filter(|_| goes_on).map(|record| record.id);
+    Ok(JsonBody(RunPage {
+        items: records.into_iter().map(Run::from).collect(),
+        next: last.as_ref().map(page::encode).transpose()?,
+    }))
 }
 
 /// Start a run.
@@ -244,7 +276,7 @@ async fn start(
 ) -> Result<Response, Problem> {
     let start = RunStart {
         scope: request.scope.into(),
-        kind: RunKind::Full,
+        kind: request.kind,
         by: caller.name,
         fresh: request.fresh,
         allow_deletions: request.allow_deletions,

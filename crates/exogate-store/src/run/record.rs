@@ -11,16 +11,22 @@ use crate::{codec, lease};
 const COLUMNS: &str = "run, id, scope, state, started, finished, who, host, pid, resumed, created, changed, \
                        unchanged, deleted, changes, streams, notes";
 
-/// The newest runs of a source, newest first.
+/// The newest runs of a source, newest first; with an id, those before that run.
 pub(crate) fn newest(
     connection: &Connection,
     source: i64,
+    before: Option<Uuid>,
     limit: usize,
     now: i64,
 ) -> Result<Vec<RunRecord>, Fault> {
-    let sql = format!("SELECT {COLUMNS} FROM runs WHERE source = ?1 ORDER BY run DESC LIMIT ?2");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM runs WHERE source = ?1
+             AND (?3 IS NULL OR run < (SELECT run FROM runs WHERE source = ?1 AND id = ?3))
+         ORDER BY run DESC LIMIT ?2"
+    );
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query((source, i64::try_from(limit).unwrap_or(i64::MAX)))?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query((source, limit, before.map(|id| id.to_string())))?;
     let mut runs = Vec::new();
     while let Some(row) = rows.next()? {
         runs.push(record(connection, row, now)?);
