@@ -9,12 +9,14 @@ pub mod change;
 pub mod gateway;
 pub mod life;
 pub mod meters;
+mod outgoing;
 pub mod request_id;
 pub mod rest;
 pub mod runs;
 pub mod sailpoint;
 pub mod scim;
 pub mod serve;
+pub mod traces;
 
 pub use caller::{Caller, CallerKind, Scope};
 pub use gateway::{Gateway, Source};

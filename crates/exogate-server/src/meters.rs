@@ -37,6 +37,7 @@ const WAITING: &str = "exogate_governor_waiting";
 const PAUSED: &str = "exogate_governor_paused_seconds";
 const LATENCY: &str = "exogate_governor_latency_seconds";
 const SKIPPED: &str = "exogate_schedule_skipped_total";
+const SPANS: &str = "exogate_trace_spans_total";
 const BUILD: &str = "exogate_build_info";
 
 /// The counters of one service. Clones share them.
@@ -102,6 +103,11 @@ impl Meters {
     /// A scheduled run was left out, because another one was under way.
     pub fn skipped(&self, source: &str, kind: &'static str) {
         self.count(SKIPPED, &[("source", source.to_owned()), ("kind", kind.to_owned())], 1);
+    }
+
+    /// Spans of traces were delivered, or were not.
+    pub fn spans(&self, result: &'static str, count: u64) {
+        self.count(SPANS, &[("result", result.to_owned())], count);
     }
 
     /// Everything in Prometheus' text format.
@@ -177,6 +183,7 @@ impl Meters {
             (OPERATIONS, "Operations carried out, by outcome."),
             (SKIPPED, "Scheduled runs left out because another was under way."),
             (CALLS, "Calls to Microsoft, by service and result."),
+            (SPANS, "Spans of traces, by whether they were delivered."),
         ];
         for (name, text) in counters {
             self.recorder.describe_counter(KeyName::from_const_str(name), None, text.into());

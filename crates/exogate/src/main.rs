@@ -48,8 +48,10 @@ fn main() -> ExitCode {
     };
     let console = Console::new(&cli.global, &environment);
     let coloured = console.stderr_styled();
-    let service = matches!(cli.command, cli::Command::Serve(_));
-    logging::start(&cli.global, coloured, service);
+    // A service begins its log when its configuration is read, which says where its traces go.
+    if !matches!(cli.command, cli::Command::Serve(_)) {
+        logging::start(&cli.global, coloured);
+    }
     match run(cli, environment, console) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) if failure.is_broken_pipe() => ExitCode::from(Exit::Done.code()),

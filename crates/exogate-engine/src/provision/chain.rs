@@ -11,6 +11,7 @@ use exogate_model::operation::{Action, Entry, Image, Operation, Outcome, Target,
 use exogate_store::StoreError;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::call::call;
 use super::effect::{is_so, narrowed, took_effect};
@@ -95,7 +96,8 @@ pub(super) async fn run(
             new: made.is_some(),
             perhaps_made: shared.perhaps_made.contains(&operation.target.name.to_lowercase()),
         };
-        match chain.one(&operation, &target, action, about, &mut seen).await? {
+        let span = tracing::debug_span!("operation", operation = operation.number);
+        match chain.one(&operation, &target, action, about, &mut seen).instrument(span).await? {
             One::Ended(outcome) => {
                 if creates && !outcome.is_success() {
                     broken = Some(depends(&operation));

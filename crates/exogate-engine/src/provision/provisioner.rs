@@ -15,6 +15,8 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::chain::{self, Chain, Shared};
@@ -203,6 +205,30 @@ impl Provisioner {
 
     /// The same, with passwords that a plan must not hold.
     pub async fn apply_with(
+        &self,
+        submission: Submission,
+        secrets: Secrets,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Result<PlanResult, ProvisionError> {
+        let source = self.inner.store.name();
+        let span = tracing::info_span!("plan", source, plan = Empty, operations = Empty, error = Empty);
+        let applied = self.accept(submission, secrets, observer, cancel).instrument(span.clone()).await;
+        match &applied {
+            Ok(result) => {
+                span.record("plan", result.plan.as_str()).record("operations", result.results.len());
+                if !result.is_success() {
+                    span.record("error", if result.is_failure() { "failed" } else { "partly failed" });
+                }
+            }
+            Err(_) => {
+                span.record("error", "not carried out");
+            }
+        }
+        applied
+    }
+
+    async fn accept(
         &self,
         submission: Submission,
         secrets: Secrets,

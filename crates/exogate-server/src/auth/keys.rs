@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Unrecognised;
+use crate::outgoing;
 
 /// After that, keys are fetched again.
 const FRESH: Duration = Duration::from_secs(60 * 60);
@@ -104,17 +105,7 @@ impl HttpKeys {
     /// From the address that is given, else from the one that the issuer names in its discovery
     /// document. `authorities`: PEM of further certificate authorities to trust.
     pub fn new(issuer: &str, keys: Option<&str>, authorities: Option<&[u8]>) -> Result<Self, KeysSetupError> {
-        // An error only says that a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .timeout(PATIENCE)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent("exogate");
-        if let Some(pem) = authorities {
-            let authorities = reqwest::Certificate::from_pem_bundle(pem).map_err(KeysSetupError)?;
-            builder = builder.tls_certs_merge(authorities);
-        }
-        let client = builder.build().map_err(KeysSetupError)?;
+        let client = outgoing::client(PATIENCE, authorities).map_err(KeysSetupError)?;
         let place = match keys {
             Some(keys) => Place::Keys(keys.to_owned()),
             None => Place::Issuer(issuer.to_owned()),

@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use exogate_engine::Belonging;
 use exogate_engine::aggregate::{self, AggregateError, Aggregation, FRESH_FOR, Progress, Scope};
 use exogate_engine::delta::{self, Delta};
 use exogate_model::clock::Clock;
 use exogate_store::{Holder, StoreError};
 use thiserror::Error;
 use tokio::runtime::Handle;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 pub use self::active::{ActiveRun, RunEnd, RunProgress, StreamProgress};
@@ -22,10 +24,13 @@ use crate::gateway::Source;
 use crate::life::Life;
 
 /// Whether everything is read, or what changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum RunKind {
     /// Everything.
+    #[default]
     Full,
     /// What is different since the last run.
     Delta,
@@ -147,14 +152,23 @@ impl RunManager {
         };
         let (manager, begun, meters) = (self.clone(), run.clone(), source.meters.clone());
         let began = tokio::time::Instant::now();
+        let span = tracing::info_span!(
+            "run",
+            source = source.name,
+            kind = request.kind.name(),
+            run = Empty,
+            outcome = Empty,
+            error = Empty
+        );
         // A task of its own, so that even a fault in the engine gives the source free again.
+        let belonging = span.in_scope(Belonging::here);
         let work = match request.kind {
-            RunKind::Full => tokio::spawn(aggregate::run(aggregation)),
+            RunKind::Full => tokio::spawn(belonging.keep(aggregate::run(aggregation))),
             RunKind::Delta => {
                 let (options, clock) = (source.delta.clone(), Arc::clone(&self.inner.clock));
                 let (delta, here) = (Delta { aggregation, options, clock }, Handle::current());
                 // Its future is not known to be fit for moving between threads: one thread drives it.
-                tokio::task::spawn_blocking(move || here.block_on(delta::run(delta)))
+                tokio::task::spawn_blocking(move || here.block_on(belonging.keep(delta::run(delta))))
             }
         };
         self.inner.life.tasks.spawn(async move {
@@ -170,6 +184,11 @@ impl RunManager {
                 Err(_) => RunEnd::Broken,
             };
             tracing::info!(source = begun.source(), outcome = ended.name(), "run ended");
+            span.record("run", begun.id().map(tracing::field::display)).record("outcome", ended.name());
+            if matches!(ended.name(), "failed" | "incomplete" | "refused") {
+                span.record("error", ended.name());
+            }
+            drop(span);
             meters.run(&begun, ended.name(), began.elapsed());
             manager.give_back(&begun, ended);
         });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use http::{HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
 use tracing::Instrument;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::Front;
@@ -25,6 +26,7 @@ use crate::auth::{Peer, Unrecognised};
 use crate::caller::Caller;
 use crate::meters::Meters;
 use crate::request_id::RequestId;
+use crate::traces;
 
 /// An error as the clients of a door know them.
 pub(super) type Refusal = fn(StatusCode, &str) -> Response;
@@ -132,7 +134,9 @@ impl Guard {
         let body = self.take_body(body).await?;
         let id = parts.extensions.get::<RequestId>().cloned();
         let changes = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        let (method, path) = (parts.method.clone(), without_people(parts.uri.path()));
+        // As it was asked for: below a door the path begins behind the door's own.
+        let asked = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |uri| &uri.0);
+        let (method, path) = (parts.method.clone(), without_people(asked.path()));
         parts.extensions.insert(caller.clone());
         let request = Request::from_parts(parts, Body::from(body));
         let began = Instant::now();
@@ -170,8 +174,14 @@ impl Guard {
 /// Lets a request through to its door, or answers in its place.
 pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
-    let span = tracing::info_span!("request", id, door = guard.door);
-    guard.admit(request, next).instrument(span).await.unwrap_or_else(|refused| refused)
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let method = request.method();
+    let span = tracing::info_span!("request", id, door = guard.door, %method, route, status = Empty);
+    traces::adopt(&span, request.headers());
+    let admitted = guard.admit(request, next).instrument(span.clone()).await;
+    let response = admitted.unwrap_or_else(|refused| refused);
+    span.record("status", response.status().as_u16());
+    response
 }
 
 /// A path without what names a person: addresses are left out.

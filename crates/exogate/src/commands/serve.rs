@@ -13,9 +13,11 @@ use exogate_server::auth::openid::OpenIdJudge;
 use exogate_server::serve::listen::{self, Entrance};
 use exogate_server::serve::tls::Tls;
 use exogate_server::serve::{self, Front, schedule};
+use exogate_server::traces::{self, Exporter, TraceLayer, TraceSettings};
 use exogate_server::{Gateway, Life, Meters, RunManager, Source};
 use exogate_store::{Store, Tokens};
-use tokio::net::TcpListener;
+use http::{HeaderMap, HeaderValue};
+use secrecy::ExposeSecret;
 
 use super::{App, change, token};
 use crate::config::Config;
@@ -23,6 +25,7 @@ use crate::config::server::{OpenId, Server, must_not_listen};
 use crate::connect;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::logging;
 
 /// Serve all front doors until told to stop.
 #[derive(Debug, clap::Args)]
@@ -43,6 +46,8 @@ pub struct Args {
 
 /// After the service stopped, answers still under way have this long to leave.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// After that, the last traces have this long to leave.
+const LAST_TRACES: Duration = Duration::from_secs(3);
 /// Between two attempts to settle what an interrupted process left.
 const SETTLE_AGAIN: Duration = Duration::from_secs(30);
 
@@ -57,10 +62,13 @@ pub fn run(args: &Args, app: &App) -> Outcome {
     }
     let tls = server.tls.clone().map(Tls::open).transpose();
     let tls = tls.map_err(|error| Failure::new(Exit::Usage, error).context("server.tls"))?;
+    let (layer, exporter) = traces(&server, app)?.unzip();
+    logging::start_service(&app.global, app.console.stderr_styled(), layer);
     app.block_on(async {
         let life = Life::default();
         let store = connect::store(&config, &app.environment)?;
         let gateway = gateway(&config, &store, &life, app).await?;
+        let exporting = exporter.map(|exporter| exporter.start(gateway.meters.clone()));
         let tokens = token::open(&config, app)?;
         let no_token = tokens.list().await.map_err(connect::from_store)?.iter().all(|t| t.revoked.is_some());
         let nobody =
@@ -70,7 +78,7 @@ pub fn run(args: &Args, app: &App) -> Outcome {
             limits: server.limits,
             metrics_open: server.metrics_open,
         };
-        let listener = TcpListener::bind(server.listen).await.map_err(|error| {
+        let listener = listen::bind(server.listen).map_err(|error| {
             Failure::new(Exit::Failed, error).context(format!("cannot listen on {}", server.listen))
         })?;
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -89,9 +97,40 @@ pub fn run(args: &Args, app: &App) -> Outcome {
         stop.cancelled().await;
         leave(&life, &server).await;
         let _ = serving.await;
+        if let Some(exporting) = exporting
+            && tokio::time::timeout(LAST_TRACES, exporting.finish()).await.is_err()
+        {
+            tracing::warn!("the last traces are lost: their collector does not answer");
+        }
         store.flush().await.map_err(connect::from_store)?;
         Ok(Exit::Done)
     })
+}
+
+/// What notes traces and what delivers them, where the configuration says where to.
+fn traces(server: &Server, app: &App) -> Result<Option<(TraceLayer, Exporter)>, Failure> {
+    let Some(configured) = &server.traces else { return Ok(None) };
+    let wrong = |error: anyhow::Error| Failure::new(Exit::Usage, error).context("server.traces");
+    let mut headers = HeaderMap::new();
+    if let Some((name, secret)) = &configured.credential {
+        let secret = secret.fetch(&app.environment).map_err(|error| wrong(error.into()))?;
+        let mut value = HeaderValue::from_str(secret.expose_secret())
+            .map_err(|_| wrong(anyhow::anyhow!("the credential holds what no header can hold")))?;
+        value.set_sensitive(true);
+        headers.insert(name.clone(), value);
+    }
+    let authorities = configured.ca_file.as_deref().map(std::fs::read).transpose();
+    let settings = TraceSettings {
+        endpoint: configured.endpoint.to_string(),
+        headers,
+        authorities: authorities.map_err(|error| wrong(error.into()))?,
+        sample_percent: configured.sample_percent,
+        service: configured.service_name.clone(),
+        host: app.environment.host.clone(),
+        process: app.environment.process,
+    };
+    let clock = Arc::clone(&app.environment.clock);
+    Ok(Some(traces::new(settings, clock).map_err(|error| wrong(error.into()))?))
 }
 
 fn authenticator(server: &Server, tokens: Tokens, app: &App) -> Result<Authenticator, Failure> {

@@ -14,6 +14,7 @@ mod sign_in;
 pub mod source;
 pub mod template;
 pub mod tenant;
+pub mod traces;
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use exogate_server::serve::tls::TlsFiles;
 use toml::de::DeValue;
 
 use super::section::Section;
+use super::traces::Traces;
 
 /// The words for scopes.
 const SCOPES: [(&str, Scope); 3] =
@@ -35,6 +36,8 @@ pub struct Server {
     pub certificates: Vec<CertificateRule>,
     /// Whether metrics need no credential.
     pub metrics_open: bool,
+    /// Where traces go, if anywhere.
+    pub traces: Option<Traces>,
     /// How long a stop may take.
     pub stop_within: Duration,
     /// What callers may send.
@@ -61,6 +64,7 @@ impl Default for Server {
             open_id: None,
             certificates: Vec::new(),
             metrics_open: false,
+            traces: None,
             stop_within: Duration::from_secs(30),
             limits: Limits::default(),
         }
@@ -105,6 +109,7 @@ impl Server {
             section.error(line, "client_certificates", why);
         }
         server.metrics_open = section.flag("metrics_open").unwrap_or(server.metrics_open);
+        server.traces = Traces::read(section.section("traces"), folder);
         if let Some(seconds) = section.integer("stop_within_seconds", 1..=600) {
             server.stop_within = Duration::from_secs(seconds.unsigned_abs());
         }
@@ -133,16 +138,20 @@ fn tls(mut section: Section<'_>, folder: &Path) -> Option<TlsFiles> {
     files
 }
 
+/// Whether an address is on this machine.
+pub(super) fn is_here(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
 fn open_id(mut section: Section<'_>, folder: &Path, sources: &[String]) -> Option<OpenId> {
     // Plain HTTP is for a provider on this machine alone, to try things.
     let secure = |section: &Section<'_>, line: usize, key: &str, url: &url::Url| {
-        let here = match url.host() {
-            Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        };
-        if url.scheme() != "https" && !here {
+        if url.scheme() != "https" && !is_here(url) {
             section.error(line, key, "must be an https address");
         }
     };

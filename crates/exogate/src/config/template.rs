@@ -185,6 +185,16 @@ delete_users = false
 # Where its keys are, if not where its discovery document says; and a further authority to trust.
 # keys = "https://issuer.contoso.com/keys"
 # ca_file = "ca.pem"
+# Traces for OpenTelemetry, by OTLP over HTTP; none without an endpoint.
+# [server.traces]
+# endpoint = "http://127.0.0.1:4318"
+# How many of a hundred traces are told.
+# sample_percent = 100
+# service_name = "exogate"
+# A credential for the collector, its header, and a further authority to trust.
+# credential = {{ env = "OTLP_CREDENTIAL" }}
+# credential_header = "authorization"
+# ca_file = "ca.pem"
 # [server.limits]
 # body_megabytes = 8
 # connections = 1024
