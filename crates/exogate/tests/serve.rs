@@ -4,11 +4,8 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-
 use common::Sandbox;
+use common::service::Service;
 
 const CONFIGURATION: &str = r#"
 [sources.contoso]
@@ -30,41 +27,6 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// A running service and where it listens.
-struct Service {
-    child: Child,
-    address: String,
-}
-
-impl Service {
-    fn start(sandbox: &Sandbox) -> Self {
-        let mut child = sandbox
-            .command(&["serve", "--listen", "127.0.0.1:0", "--json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let told: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}"));
-        let address = told["listening"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
-        assert_eq!(told["sources"][0], "contoso");
-        Self { child, address }
-    }
-
-    fn get(&self, path: &str, token: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n",
-            self.address
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-}
-
 #[test]
 fn a_token_opens_the_service_until_it_is_revoked_and_a_signal_ends_it_in_good_order() {
     let sandbox = sandbox();
@@ -72,9 +34,9 @@ fn a_token_opens_the_service_until_it_is_revoked_and_a_signal_ends_it_in_good_or
     let token = made.stdout.trim();
     assert!(token.starts_with("exg_") && made.stderr.contains("shown this once"), "{}", made.all());
     let service = Service::start(&sandbox);
-    assert!(service.get("/readyz", "").starts_with("HTTP/1.1 200"));
-    assert!(service.get("/metrics", token).contains("exogate_build_info"));
-    assert!(service.get("/metrics", "exg_wrong").starts_with("HTTP/1.1 401"));
+    assert_eq!(service.get("/readyz", "").status, 200);
+    assert!(service.get("/metrics", token).text.contains("exogate_build_info"));
+    assert_eq!(service.get("/metrics", "exg_wrong").status, 401);
 
     let listed = sandbox.run(&["token", "list", "--json"]).ok();
     let record: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
@@ -82,15 +44,13 @@ fn a_token_opens_the_service_until_it_is_revoked_and_a_signal_ends_it_in_good_or
     assert!(!listed.stdout.contains(token));
     sandbox.run(&["token", "revoke", "me"]).ok();
     // Within a second, says the documentation; how long this machine takes is its own business.
-    while !service.get("/metrics", token).starts_with("HTTP/1.1 401") {
+    while service.get("/metrics", token).status != 401 {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
 
-    let kill = Command::new("kill").arg(service.child.id().to_string()).status().unwrap();
-    assert!(kill.success());
-    let output = service.child.wait_with_output().unwrap();
-    let log = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{log}");
+    service.signal();
+    let (code, log) = service.end();
+    assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("stopping") && !log.contains(token), "{log}");
 }
 

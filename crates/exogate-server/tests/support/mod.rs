@@ -26,6 +26,7 @@ use exogate_model::policy::ProvisioningPolicy;
 use exogate_model::schema::{AttributeRequest, Schema};
 use exogate_model::source::SourceOptions;
 use exogate_server::auth::certificate::CertificateRule;
+use exogate_server::auth::openid::OpenIdJudge;
 use exogate_server::auth::{Authenticator, token};
 use exogate_server::runs::{RunEnd, RunStart};
 use exogate_server::serve::listen::{self, Entrance};
@@ -77,6 +78,7 @@ pub struct Setup {
     pub local: Option<Scope>,
     pub tls: Option<Tls>,
     pub certificates: Vec<CertificateRule>,
+    pub open_id: Option<OpenIdJudge>,
 }
 
 impl Default for Setup {
@@ -100,6 +102,7 @@ impl Default for Setup {
             local: None,
             tls: None,
             certificates: Vec::new(),
+            open_id: None,
         }
     }
 }
@@ -147,8 +150,11 @@ impl Served {
         if let Some(scope) = setup.local {
             authenticator = authenticator.with_local(scope);
         }
+        if let Some(judge) = setup.open_id {
+            authenticator = authenticator.with_open_id(judge);
+        }
         let front = Front { authenticator, limits: setup.limits, metrics_open: false };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen::bind(([127, 0, 0, 1], 0).into()).unwrap();
         let addr = listener.local_addr().unwrap();
         let router = serve::router(&gateway, front);
         let life = gateway.life.clone();

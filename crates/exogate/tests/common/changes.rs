@@ -1,6 +1,6 @@
 //! A tenant with one of every difficulty, aggregated, and what tests ask of it after changes.
 
-use exogate_sim::{AppSpec, Scenario, SimOptions, TenantSource};
+use exogate_sim::{AppSpec, Scenario, SimOptions, TenantSource, TraceSink};
 use serde_json::Value;
 
 use super::Sandbox;
@@ -28,6 +28,7 @@ pub async fn ready(scenario: Scenario) -> (Tenant, Sandbox) {
     let options = SimOptions {
         tenant: TenantSource::Fixture(sandbox.path("tenant.toml")),
         scenario,
+        trace: TraceSink::Memory,
         ..SimOptions::loopback()
     };
     let sim = exogate_sim::start(options).await.unwrap();

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may fail")]
 
 pub mod changes;
+pub mod service;
 pub mod tenant;
 
 use std::ffi::OsStr;
