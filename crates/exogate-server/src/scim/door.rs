@@ -23,6 +23,8 @@ use super::write::{Precondition, matches_version};
 use crate::caller::{Caller, Scope};
 use crate::gateway::Gateway;
 
+/// Where this door is.
+pub const MOUNT: &str = "/scim/v2";
 const SCIM: &str = "application/scim+json";
 const JSON: &str = "application/json";
 /// The first part of a path that names no source.
@@ -57,6 +59,26 @@ pub fn router(gateway: Gateway) -> Router {
 /// An error in the form of this door.
 pub fn refusal(status: StatusCode, detail: &str) -> Response {
     render(Err(ScimError::new(status, detail)), &HeaderMap::new())
+}
+
+/// What kind of thing a path of this door leads to, without what names one of them.
+pub fn route(path: &str) -> String {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty()).peekable();
+    let mut route = MOUNT.to_owned();
+    if segments.next_if(|first| !ENDPOINTS.contains(first)).is_some() {
+        route.push_str("/{source}");
+    }
+    if let Some(endpoint) = segments.next() {
+        route.push('/');
+        route.push_str(if ENDPOINTS.contains(&endpoint) { endpoint } else { "{endpoint}" });
+    }
+    if let Some(one) = segments.next() {
+        route.push_str(if one == ".search" { "/.search" } else { "/{id}" });
+    }
+    if segments.next().is_some() {
+        route.push_str("/{more}");
+    }
+    route
 }
 
 impl Door {

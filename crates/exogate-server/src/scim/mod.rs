@@ -21,7 +21,7 @@ mod sort;
 mod urn;
 mod write;
 
-pub use door::{refusal, router};
+pub use door::{MOUNT, refusal, route, router};
 
 #[cfg(test)]
 mod agreement;

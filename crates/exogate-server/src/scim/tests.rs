@@ -412,3 +412,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_route_says_what_kind_of_thing_a_path_leads_to_and_no_more() {
+    for (path, route) in [
+        ("/Users", "/scim/v2/Users"),
+        ("/Users/mark@contoso.com", "/scim/v2/Users/{id}"),
+        ("/contoso/Groups/1-2", "/scim/v2/{source}/Groups/{id}"),
+        ("/contoso/Users/.search", "/scim/v2/{source}/Users/.search"),
+        ("/mark@contoso.com/mark/kim", "/scim/v2/{source}/{endpoint}/{id}"),
+        ("/Users/1/2/3", "/scim/v2/Users/{id}/{more}"),
+        ("", "/scim/v2"),
+    ] {
+        assert_eq!(super::route(path), route, "{path}");
+    }
+}

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
+use super::guard::{Refusal, Route, matched};
 use crate::gateway::Gateway;
 use crate::{rest, sailpoint, scim};
 
@@ -17,11 +18,13 @@ pub(super) struct Door {
     /// What is behind it, by paths relative to its place.
     pub router: Router,
     /// An error as its clients know them.
-    pub refusal: fn(StatusCode, &str) -> Response,
+    pub refusal: Refusal,
+    /// Where a request leads to; no more than a kind of thing, so that logs and traces name nobody.
+    pub route: Route,
 }
 
 /// The places of the doors, for those who knock elsewhere.
-pub const MOUNTS: &[&str] = &[rest::MOUNT, "/sailpoint", "/scim/v2"];
+pub const MOUNTS: &[&str] = &[rest::MOUNT, "/sailpoint", scim::MOUNT];
 
 /// All doors. A door is added here, in one line each.
 pub(super) fn all(gateway: &Gateway) -> Vec<Door> {
@@ -31,18 +34,21 @@ pub(super) fn all(gateway: &Gateway) -> Vec<Door> {
             mount: rest::MOUNT,
             router: rest::router(gateway.clone()),
             refusal: rest::refusal,
+            route: matched,
         },
         Door {
             name: "sailpoint",
             mount: "/sailpoint",
             router: sailpoint::router(gateway.clone()),
             refusal: sailpoint::refusal,
+            route: matched,
         },
         Door {
             name: "scim",
-            mount: "/scim/v2",
+            mount: scim::MOUNT,
             router: scim::router(gateway.clone()),
             refusal: scim::refusal,
+            route: |request| Some(scim::route(request.uri().path())),
         },
     ]
 }

@@ -31,6 +31,14 @@ use crate::traces;
 /// An error as the clients of a door know them.
 pub(super) type Refusal = fn(StatusCode, &str) -> Response;
 
+/// Where a request leads to.
+pub(super) type Route = fn(&Request) -> Option<String>;
+
+/// The route that the router found, if it found one.
+pub(super) fn matched(request: &Request) -> Option<String> {
+    request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned())
+}
+
 /// Failed proofs per second that one address may send.
 const FAILED_PROOFS: u32 = 10;
 
@@ -48,6 +56,7 @@ pub(super) struct Watch {
 pub(super) struct Guard {
     door: &'static str,
     refusal: Refusal,
+    route: Route,
     watch: Watch,
 }
 
@@ -57,8 +66,8 @@ impl Watch {
         Self { front: Arc::new(front), rate, failures: Arc::new(Rate::new(FAILED_PROOFS)), meters }
     }
 
-    pub(super) fn guard(&self, door: &'static str, refusal: Refusal) -> Guard {
-        Guard { door, refusal, watch: self.clone() }
+    pub(super) fn guard(&self, door: &'static str, refusal: Refusal, route: Route) -> Guard {
+        Guard { door, refusal, route, watch: self.clone() }
     }
 }
 
@@ -174,7 +183,7 @@ impl Guard {
 /// Lets a request through to its door, or answers in its place.
 pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
-    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let route = (guard.route)(&request);
     let method = request.method();
     let span = tracing::info_span!("request", id, door = guard.door, %method, route, status = Empty);
     traces::adopt(&span, request.headers());

@@ -44,16 +44,15 @@ pub fn router(gateway: &Gateway, front: Front) -> Router {
     router = router.merge(if metrics_open {
         metrics
     } else {
-        guarded(metrics, &watch, "metrics", doors::plain_refusal)
+        guarded(metrics, watch.guard("metrics", doors::plain_refusal, guard::matched))
     });
     for door in doors::all(gateway) {
-        router = router.nest(door.mount, guarded(door.router, &watch, door.name, door.refusal));
+        router = router.nest(door.mount, guarded(door.router, watch.guard(door.name, door.refusal, door.route)));
     }
     router.fallback(nothing_here).layer(middleware::from_fn(identify))
 }
 
-fn guarded(router: Router, watch: &guard::Watch, door: &'static str, refusal: guard::Refusal) -> Router {
-    let guard = watch.guard(door, refusal);
+fn guarded(router: Router, guard: guard::Guard) -> Router {
     router.layer(middleware::from_fn_with_state(guard, guard::pass))
 }
 
