@@ -62,7 +62,7 @@ pub fn refusal(status: StatusCode, detail: &str) -> Response {
 }
 
 /// What kind of thing a path of this door leads to, without what names one of them.
-pub fn route(path: &str) -> String {
+pub fn described(path: &str) -> String {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty()).peekable();
     let mut route = MOUNT.to_owned();
     if segments.next_if(|first| !ENDPOINTS.contains(first)).is_some() {

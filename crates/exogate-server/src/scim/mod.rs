@@ -21,7 +21,7 @@ mod sort;
 mod urn;
 mod write;
 
-pub use door::{MOUNT, refusal, route, router};
+pub use door::{MOUNT, described, refusal, router};
 
 #[cfg(test)]
 mod agreement;

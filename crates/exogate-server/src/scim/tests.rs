@@ -424,6 +424,6 @@ fn a_route_says_what_kind_of_thing_a_path_leads_to_and_no_more() {
         ("/Users/1/2/3", "/scim/v2/Users/{id}/{more}"),
         ("", "/scim/v2"),
     ] {
-        assert_eq!(super::route(path), route, "{path}");
+        assert_eq!(super::described(path), route, "{path}");
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn all(gateway: &Gateway) -> Vec<Door> {
             mount: scim::MOUNT,
             router: scim::router(gateway.clone()),
             refusal: scim::refusal,
-            route: |request| Some(scim::route(request.uri().path())),
+            route: |request| Some(scim::described(request.uri().path())),
         },
     ]
 }
