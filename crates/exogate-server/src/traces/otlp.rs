@@ -27,7 +27,7 @@ impl Message {
     }
 
     fn key(&mut self, field: u64, layout: u64) {
-        self.raw(field << 3 | layout);
+        self.raw((field << 3) | layout);
     }
 
     fn varint(&mut self, field: u64, number: u64) {

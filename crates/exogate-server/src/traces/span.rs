@@ -25,6 +25,9 @@ pub(super) enum Value {
     Flag(bool),
 }
 
+/// Attributes with their names.
+pub(super) type Attributes = Vec<(Cow<'static, str>, Value)>;
+
 /// A span from its beginning to its end.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Finished {
@@ -35,7 +38,7 @@ pub(super) struct Finished {
     pub(super) kind: Kind,
     pub(super) began: Timestamp,
     pub(super) ended: Timestamp,
-    pub(super) attributes: Vec<(Cow<'static, str>, Value)>,
+    pub(super) attributes: Attributes,
     pub(super) error: Option<String>,
 }
 
@@ -46,7 +49,7 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OP
 pub(super) fn describe(
     name: &'static str,
     fields: Vec<(&'static str, Value)>,
-) -> (String, Kind, Vec<(Cow<'static, str>, Value)>, Option<String>) {
+) -> (String, Kind, Attributes, Option<String>) {
     let text = |wanted: &str| {
         fields.iter().find_map(|(name, value)| match value {
             Value::Text(text) if *name == wanted => Some(text.clone()),
