@@ -90,7 +90,8 @@ async fn a_source_that_manages_users_needs_more() {
     let managing = || SourceOptions { manage_users: true, ..SourceOptions::default() };
     let app = |more: &[&str], role: &str| {
         let mut app = AppSpec::exogate();
-        app.roles.retain(|held| !held.starts_with("User.ReadWrite") && !held.starts_with("Directory.ReadWrite"));
+        app.roles
+            .retain(|held| !held.starts_with("User.ReadWrite") && !held.starts_with("Directory.ReadWrite"));
         app.roles.extend(more.iter().map(|role| (*role).to_owned()));
         app.directory_roles.push(role.to_owned());
         app
@@ -98,15 +99,21 @@ async fn a_source_that_manages_users_needs_more() {
     let reader = app(&[], "Global Reader");
     let found = checks_of(managing(), reader.clone(), Scenario::default()).await;
     let [(what, remedy)] = failures(&found)[..] else { panic!("{found:#?}") };
-    assert!(what.contains("make and change users") && remedy.contains("User.ReadWrite.All"), "{what} {remedy}");
+    assert!(
+        what.contains("make and change users") && remedy.contains("User.ReadWrite.All"),
+        "{what} {remedy}"
+    );
     // Whoever manages none is not asked for it.
     let found = checks_of(SourceOptions::default(), reader, Scenario::default()).await;
     assert!(found.iter().all(|check| check.verdict == Verdict::Passed), "{found:#?}");
 
     let writer = app(&["User.ReadWrite.All"], "Global Reader");
     let found = checks_of(managing(), writer, Scenario::default()).await;
-    let warned: Vec<_> =
-        found.iter().filter(|check| check.verdict != Verdict::Passed).map(|check| check.what.as_str()).collect();
+    let warned: Vec<_> = found
+        .iter()
+        .filter(|check| check.verdict != Verdict::Passed)
+        .map(|check| check.what.as_str())
+        .collect();
     assert_eq!(warned, ["permission to set passwords (User-PasswordProfile.ReadWrite.All)"], "{found:#?}");
     let all = app(&["User.ReadWrite.All", "User-PasswordProfile.ReadWrite.All"], "User Administrator");
     let found = checks_of(managing(), all, Scenario::default()).await;

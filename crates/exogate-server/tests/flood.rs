@@ -96,8 +96,12 @@ fn broken_bodies() -> Vec<Vec<u8>> {
         "{\"a\":".repeat(100_000).into_bytes(),
         format!("{{\"type\":{}1{}}}", "[".repeat(120), "]".repeat(120)).into_bytes(),
         format!("{{\"{}\":1}}", "k".repeat(1_000_000)).into_bytes(),
-        text("{\"schemas\":7,\"Operations\":{},\"type\":[],\"input\":\"x\",\"accounts\":{},\"groups\":\"x\"}"),
-        text("{\"Operations\":[null,7,{\"op\":{}}],\"accounts\":[null],\"type\":\"std:account:read\",\"input\":[]}"),
+        text(
+            "{\"schemas\":7,\"Operations\":{},\"type\":[],\"input\":\"x\",\"accounts\":{},\"groups\":\"x\"}",
+        ),
+        text(
+            "{\"Operations\":[null,7,{\"op\":{}}],\"accounts\":[null],\"type\":\"std:account:read\",\"input\":[]}",
+        ),
     ]
 }
 
@@ -107,9 +111,10 @@ async fn broken_bodies_are_refused_by_every_door_in_its_own_words() {
     let served = Served::start().await;
     let token = served.token(Scope::Admin).await;
     for (method, target, kind, complains) in PLACES {
-        let mut asked: Vec<(&str, Vec<u8>)> =
-            broken_bodies().into_iter().map(|body| (kind, body)).collect();
-        for other in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "\t", "a/b; c=\"d"] {
+        let mut asked: Vec<(&str, Vec<u8>)> = broken_bodies().into_iter().map(|body| (kind, body)).collect();
+        for other in
+            ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "\t", "a/b; c=\"d"]
+        {
             asked.push((other, b"{}".to_vec()));
         }
         for (kind, body) in asked {
@@ -135,8 +140,10 @@ async fn no_path_leads_astray() {
     let served = Served::with(Setup { sources: vec!["contoso", "other"], ..Setup::default() }).await;
     let own = served.token_for(Scope::Admin, Some(&["contoso"])).await;
     let long = format!("/api/v1/sources/{}", "a".repeat(60_000));
-    let query = format!("/scim/v2/contoso/Users?filter={}userName%20pr{}", "(".repeat(9_000), ")".repeat(9_000));
-    let nots = format!("/scim/v2/contoso/Users?filter={}a%20pr{}", "not%20(".repeat(5_000), ")".repeat(5_000));
+    let query =
+        format!("/scim/v2/contoso/Users?filter={}userName%20pr{}", "(".repeat(9_000), ")".repeat(9_000));
+    let nots =
+        format!("/scim/v2/contoso/Users?filter={}a%20pr{}", "not%20(".repeat(5_000), ")".repeat(5_000));
     let tricks = [
         "/api/v1/sources/other/accounts",
         "/api/v1/sources/contoso/../other/accounts",
@@ -176,7 +183,8 @@ async fn no_path_leads_astray() {
     for target in tricks {
         let shown = &target[..target.len().min(80)];
         for method in ["GET", "POST", "DELETE", "BREW"] {
-            let Some(answer) = raw(served.addr, &request(method, target, &own, "application/json", b"{}")).await
+            let Some(answer) =
+                raw(served.addr, &request(method, target, &own, "application/json", b"{}")).await
             else {
                 continue;
             };
@@ -236,12 +244,7 @@ async fn thousands_of_connections_cost_little_and_leave_room_for_others() {
     let _alone = TOGETHER.write().await;
     const WAVES: usize = 6;
     const AT_ONCE: usize = 400;
-    let limits = Limits {
-        connections: 300,
-        head_time: SOON,
-        body_time: SOON,
-        ..Limits::default()
-    };
+    let limits = Limits { connections: 300, head_time: SOON, body_time: SOON, ..Limits::default() };
     let served = Served::with(Setup { aggregate: false, limits, ..Setup::default() }).await;
     let token = served.token(Scope::Admin).await;
     let flood = async || {

@@ -157,8 +157,7 @@ async fn keys_are_exchanged_without_anybody_being_locked_out() {
     // Two keys at once, as while they are exchanged.
     let old = provider.publish("old", false);
     let new = provider.publish("new", true);
-    let (by_old, by_new) =
-        (signed(&provider.claims(), &old, "old"), signed(&provider.claims(), &new, "new"));
+    let (by_old, by_new) = (signed(&provider.claims(), &old, "old"), signed(&provider.claims(), &new, "new"));
     assert_eq!(status(&served, &by_old).await, StatusCode::OK);
     assert_eq!(status(&served, &by_new).await, StatusCode::OK);
     // A third one takes the place of both. It is not asked for within a minute, whatever strangers name.

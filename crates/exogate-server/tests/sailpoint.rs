@@ -434,7 +434,8 @@ async fn state_tells_which_groups_came_changed_and_went() {
         {"group": id(&before["Support team"]),
          "attributes": [{"name": "members", "op": "add", "value": "ines.boss@contoso.com"}]},
     ]});
-    let done = runner.client.post(served.url("/api/v1/sources/contoso/plans")).json(&plan).send().await.unwrap();
+    let done =
+        runner.client.post(served.url("/api/v1/sources/contoso/plans")).json(&plan).send().await.unwrap();
     let done: Value = done.json().await.unwrap();
     assert_eq!(done["state"], "succeeded", "{done}");
     let changed = runner.run("std:entitlement:list", list(state[0].clone())).await;

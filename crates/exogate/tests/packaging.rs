@@ -65,7 +65,9 @@ fn an_installation_makes_the_user_once_and_keeps_others_from_what_it_holds() {
     let upgrade = script(folder.path(), "postinst", &["configure", "0.0.1"], true);
     assert!(!upgrade.contains("adduser") && upgrade.contains("chmod 0640"), "{upgrade}");
     assert_eq!(script(folder.path(), "postinst", &["abort-upgrade", "0.0.1"], true), "");
-    for (name, argument) in [("prerm", "upgrade"), ("prerm", "remove"), ("postrm", "remove"), ("postrm", "purge")] {
+    for (name, argument) in
+        [("prerm", "upgrade"), ("prerm", "remove"), ("postrm", "remove"), ("postrm", "purge")]
+    {
         let called = script(folder.path(), name, &[argument], true);
         assert!(!called.contains("userdel") && !called.contains("rm "), "{name} {argument}: {called}");
     }

@@ -220,14 +220,19 @@ async fn a_stop_that_cannot_wait_leaves_a_plan_that_can_be_gone_on_with() {
     tenant.sim.world().set_faults(Vec::new());
     let writes = || {
         let state = tenant.sim.world().state();
-        state.audit().iter().filter(|record| record.succeeded && &*record.operation == "Add-MailboxPermission").count()
+        state
+            .audit()
+            .iter()
+            .filter(|record| record.succeeded && &*record.operation == "Add-MailboxPermission")
+            .count()
     };
     assert_eq!(writes(), 1, "the one that was under way took effect, and no other was sent");
 
     // The next start settles what is open by reading; the same request does what is left.
     let service = Service::start(&sandbox);
     block_in_place(|| service.logged("what was open is settled"));
-    let states: Vec<Value> = operations(&sandbox).await.iter().map(|one| one["outcome"]["state"].clone()).collect();
+    let states: Vec<Value> =
+        operations(&sandbox).await.iter().map(|one| one["outcome"]["state"].clone()).collect();
     assert_eq!(states.len(), 3, "{states:?}");
     assert_eq!(states.iter().filter(|state| **state == "done").count(), 1, "{states:?}");
     assert!(states.iter().all(|state| !state.is_null()), "nothing is left open: {states:?}");

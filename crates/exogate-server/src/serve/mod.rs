@@ -47,7 +47,8 @@ pub fn router(gateway: &Gateway, front: Front) -> Router {
         guarded(metrics, watch.guard("metrics", doors::plain_refusal, guard::matched))
     });
     for door in doors::all(gateway) {
-        router = router.nest(door.mount, guarded(door.router, watch.guard(door.name, door.refusal, door.route)));
+        router =
+            router.nest(door.mount, guarded(door.router, watch.guard(door.name, door.refusal, door.route)));
     }
     router.fallback(nothing_here).layer(middleware::from_fn(identify))
 }

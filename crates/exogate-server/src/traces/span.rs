@@ -61,9 +61,7 @@ pub(super) fn describe(
         "request" => {
             let method = text("method").filter(|method| METHODS.contains(&method.as_str()));
             let method = method.unwrap_or_else(|| "_OTHER".to_owned());
-            if fields
-                .iter()
-                .any(|field| matches!(field, ("status", Value::Whole(status)) if *status >= 500))
+            if fields.iter().any(|field| matches!(field, ("status", Value::Whole(status)) if *status >= 500))
             {
                 error.get_or_insert_with(|| "failed".to_owned());
             }
@@ -105,10 +103,7 @@ fn without_ids(what: &str) -> String {
             || segment.to_ascii_lowercase().contains("%40")
             || Uuid::try_parse(segment).is_ok()
     };
-    what.split('/')
-        .map(|segment| if names(segment) { "{id}" } else { segment })
-        .collect::<Vec<_>>()
-        .join("/")
+    what.split('/').map(|segment| if names(segment) { "{id}" } else { segment }).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]
