@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod aggregate;
+pub mod changes;
 pub mod connection;
 pub mod delta;
 pub mod provision;

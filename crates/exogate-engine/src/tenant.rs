@@ -1,5 +1,7 @@
 //! The tenant that a source reads, and how it is to be read.
 
+use std::time::Duration;
+
 use exogate_microsoft::Resource;
 use exogate_microsoft::caller::Caller;
 use exogate_microsoft::exchange::ExchangeClient;
@@ -62,6 +64,7 @@ impl SourceContext {
             manage_users: false,
             delete_users: false,
             account_deletion: AccountDeletion::Refuse,
+            keep_changes: Duration::ZERO,
             ..self.options.clone()
         };
         let text = format!("{options:?}\n{:?}\n{:?}", self.account_schema, self.group_schema);

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail")]
 
+#[path = "delta/audit.rs"]
+mod audit;
 #[path = "support/delta.rs"]
 mod bench;
 mod support;
+#[path = "delta/switches.rs"]
+mod switches;
 
 use std::time::Duration;
 
@@ -18,7 +22,7 @@ use http::Method;
 use serde_json::json;
 use support::{CONTOSO, assert_same};
 
-fn add_permission(mailbox: &str, who: &str, right: &str) -> Cmdlet {
+pub(crate) fn add_permission(mailbox: &str, who: &str, right: &str) -> Cmdlet {
     Cmdlet::new("Add-MailboxPermission")
         .text("Identity", mailbox)
         .text("User", who)

@@ -18,6 +18,10 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    /// Each with its name.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("user", Self::User), ("mailbox", Self::Mailbox), ("group", Self::Group)];
+
     /// The name used in the store and in output.
     pub fn name(self) -> &'static str {
         match self {
@@ -158,6 +162,53 @@ pub enum Happened {
         /// Object id of the one who left.
         member: String,
     },
+}
+
+/// What can happen to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Happening {
+    /// It is new.
+    Created,
+    /// Attributes differ.
+    Modified,
+    /// It is gone.
+    Deleted,
+    /// A right was given.
+    Granted,
+    /// A right was taken.
+    Revoked,
+    /// Somebody joined a group.
+    Joined,
+    /// Somebody left a group.
+    Left,
+}
+
+impl Happening {
+    /// Each with its name.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("created", Self::Created),
+        ("modified", Self::Modified),
+        ("deleted", Self::Deleted),
+        ("granted", Self::Granted),
+        ("revoked", Self::Revoked),
+        ("joined", Self::Joined),
+        ("left", Self::Left),
+    ];
+}
+
+impl Happened {
+    /// What it is, without the particulars.
+    pub fn kind(&self) -> Happening {
+        match self {
+            Self::Created => Happening::Created,
+            Self::Modified { .. } => Happening::Modified,
+            Self::Deleted => Happening::Deleted,
+            Self::Granted { .. } => Happening::Granted,
+            Self::Revoked { .. } => Happening::Revoked,
+            Self::Joined { .. } => Happening::Joined,
+            Self::Left { .. } => Happening::Left,
+        }
+    }
 }
 
 /// The attributes that differ, in name order.

@@ -1,5 +1,7 @@
 //! What a source is asked to do: its options, in the words of the reference where it has them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::group::GroupKind;
@@ -31,6 +33,8 @@ pub struct SourceOptions {
     pub delete_users: bool,
     /// What deleting an account amounts to.
     pub account_deletion: AccountDeletion,
+    /// How long the feed of changes is kept.
+    pub keep_changes: Duration,
 }
 
 /// What deleting an account amounts to.
@@ -62,6 +66,7 @@ impl Default for SourceOptions {
             manage_users: false,
             delete_users: false,
             account_deletion: AccountDeletion::Refuse,
+            keep_changes: Duration::from_secs(90 * 24 * 60 * 60),
         }
     }
 }

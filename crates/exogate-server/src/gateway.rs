@@ -16,6 +16,7 @@ use crate::caller::Caller;
 use crate::life::Life;
 use crate::meters::Meters;
 use crate::runs::RunManager;
+use crate::webhook::Webhook;
 
 /// One configured tenant, as the doors need it.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Source {
     pub policy: Arc<ProvisioningPolicy>,
     /// How differences are looked for.
     pub delta: DeltaOptions,
+    /// Who is told of changes.
+    pub webhooks: Vec<Arc<Webhook>>,
     /// The tenant; the engine alone calls it.
     pub tenant: Tenant,
     /// Carries changes out.

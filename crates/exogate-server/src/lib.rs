@@ -17,6 +17,7 @@ pub mod sailpoint;
 pub mod scim;
 pub mod serve;
 pub mod traces;
+pub mod webhook;
 
 pub use caller::{Caller, CallerKind, Scope};
 pub use gateway::{Gateway, Source};

@@ -14,6 +14,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use crate::gateway::Gateway;
 use crate::runs::ActiveRun;
+use crate::webhook::Courier;
 
 /// Upper bounds of the buckets of durations, in seconds.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0];
@@ -38,6 +39,10 @@ const PAUSED: &str = "exogate_governor_paused_seconds";
 const LATENCY: &str = "exogate_governor_latency_seconds";
 const SKIPPED: &str = "exogate_schedule_skipped_total";
 const SPANS: &str = "exogate_trace_spans_total";
+const WEBHOOK: &str = "exogate_webhook_messages_total";
+const WEBHOOK_BEHIND: &str = "exogate_webhook_behind";
+const WEBHOOK_DEAD: &str = "exogate_webhook_dead_letters";
+const WEBHOOK_FAILING: &str = "exogate_webhook_failing_seconds";
 const BUILD: &str = "exogate_build_info";
 
 /// The counters of one service. Clones share them.
@@ -110,6 +115,16 @@ impl Meters {
         self.count(SPANS, &[("result", result.to_owned())], count);
     }
 
+    /// A message was sent to a webhook.
+    pub fn webhook(&self, source: &str, webhook: &str, result: &'static str) {
+        let labels = [
+            ("source", source.to_owned()),
+            ("webhook", webhook.to_owned()),
+            ("result", result.to_owned()),
+        ];
+        self.count(WEBHOOK, &labels, 1);
+    }
+
     /// Everything in Prometheus' text format.
     pub async fn render(&self, gateway: &Gateway) -> String {
         self.gauge(BUILD, &[("version", env!("CARGO_PKG_VERSION").to_owned())], 1.0);
@@ -164,6 +179,16 @@ impl Meters {
             self.gauge(RUN_ENDED, std::slice::from_ref(&name), ended.as_second() as f64);
             self.gauge(STATE_AGE, std::slice::from_ref(&name), age.max(0.0));
         }
+        for hook in &source.webhooks {
+            let courier = Courier::new(source.store.clone(), Arc::clone(hook), Arc::clone(&gateway.clock));
+            let standing = courier.standing().await?;
+            let labels = [name.clone(), ("webhook", hook.name.clone())];
+            let failing =
+                standing.failing_since.map(|since| gateway.clock.now().duration_since(since).as_secs_f64());
+            self.gauge(WEBHOOK_BEHIND, &labels, standing.behind as f64);
+            self.gauge(WEBHOOK_DEAD, &labels, standing.dead_letters as f64);
+            self.gauge(WEBHOOK_FAILING, &labels, failing.unwrap_or_default().max(0.0));
+        }
         Ok(())
     }
 
@@ -182,6 +207,7 @@ impl Meters {
             (RUNS, "Runs that ended, by kind and outcome."),
             (OPERATIONS, "Operations carried out, by outcome."),
             (SKIPPED, "Scheduled runs left out because another was under way."),
+            (WEBHOOK, "Messages sent to webhooks, by result."),
             (CALLS, "Calls to Microsoft, by service and result."),
             (SPANS, "Spans of traces, by whether they were delivered."),
         ];
@@ -199,6 +225,9 @@ impl Meters {
             (WAITING, "Calls to Microsoft that wait."),
             (PAUSED, "For how long no call to Microsoft may go."),
             (LATENCY, "Smoothed latency of good answers from Microsoft."),
+            (WEBHOOK_BEHIND, "Changes of the feed that a webhook has not come to yet."),
+            (WEBHOOK_DEAD, "Changes that a webhook could not be given."),
+            (WEBHOOK_FAILING, "For how long a webhook has failed."),
             (BUILD, "The version that runs."),
         ];
         for (name, text) in gauges {

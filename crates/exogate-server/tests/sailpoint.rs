@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use axum::Extension;
+use exogate_model::clock::Clock;
 use exogate_model::plan::PlanValue;
 use exogate_model::policy::{PolicyAttribute, PolicyKind, PolicyRequest, ProvisioningPolicy};
 use exogate_model::schema::Schema;
@@ -408,6 +409,15 @@ async fn state_tells_what_changed_and_what_went() {
     assert_eq!(runner.run("std:account:list", list(next)).await.outputs().len(), 0);
     let foreign = runner.run("std:account:list", list(json!({"cursor": "x"}))).await;
     foreign.refused(StatusCode::CONFLICT, "unoptimized");
+    // What came after it is no longer kept: nobody could tell which accounts went.
+    let later = support::clock().now() + jiff::SignedDuration::from_hours(1);
+    served.source().store.forget_changes(later).await.unwrap();
+    for command in ["std:account:list", "std:entitlement:list"] {
+        let behind = json!({"type": "sharedMailbox", "stateful": true, "state": state[0]});
+        runner.run(command, behind).await.refused(StatusCode::GONE, "which begins a new state");
+    }
+    let begun = runner.run("std:account:list", list(json!({}))).await;
+    assert_eq!(begun.outputs().len(), runner.accounts().await.len());
     served.stop().await;
 }
 

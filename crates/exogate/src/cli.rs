@@ -106,6 +106,8 @@ pub enum Command {
     Operation(commands::operations::ShowArgs),
     /// Serve all front doors until told to stop.
     Serve(commands::serve::Args),
+    /// Show who is told of changes, and send again what could not be delivered.
+    Webhooks(commands::webhooks::Args),
     /// Make, list and revoke the tokens of `exogate serve`.
     Token(commands::token::Args),
     /// Print a completion script for a shell.
@@ -124,7 +126,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
         "Change",
         &["grant", "revoke", "set", "group", "plan", "apply", "undo", "restore", "operations", "operation"],
     ),
-    ("Serve", &["serve", "token"]),
+    ("Serve", &["serve", "token", "webhooks"]),
     ("Tools", &["sim", "completions"]),
 ];
 

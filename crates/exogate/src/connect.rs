@@ -11,9 +11,10 @@ use exogate_engine::{SourceContext, Tenant};
 use exogate_microsoft::TenantSettings;
 use exogate_microsoft::caller::{CallEvent, CallObserver, CallStep, Caller};
 use exogate_microsoft::error::{ErrorKind, WireError};
+use exogate_server::webhook::Webhook;
 use exogate_store::{SourceStore, Store, StoreError};
 
-use crate::config::{Config, Source, tenant};
+use crate::config::{Config, Source, tenant, webhook};
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -46,6 +47,14 @@ pub fn context(source: &Source) -> SourceContext {
         account_schema: source.account_schema.clone(),
         group_schema: source.group_schema.clone(),
     }
+}
+
+/// Those who are told of a source's changes. Sends nothing yet.
+pub fn webhooks(source: &Source, environment: &Environment) -> Result<Vec<Arc<Webhook>>, Failure> {
+    webhook::open(source, environment).map_err(|problems| {
+        Failure::message(Exit::Usage, format!("the webhooks of source {:?} cannot be used", source.name))
+            .details(problems)
+    })
 }
 
 /// The store, made if it is not there.

@@ -19,13 +19,15 @@ pub enum Exit {
     Busy,
     /// The deletion guard stopped the run.
     Guarded,
+    /// What was asked for is no longer kept: the reader has to start over.
+    Gone,
     /// Interrupted; the same command resumes.
     Interrupted,
 }
 
 impl Exit {
     /// Every code, in the order in which help lists them.
-    pub const ALL: [Exit; 8] = [
+    pub const ALL: [Exit; 9] = [
         Exit::Done,
         Exit::Failed,
         Exit::Usage,
@@ -33,6 +35,7 @@ impl Exit {
         Exit::Refused,
         Exit::Busy,
         Exit::Guarded,
+        Exit::Gone,
         Exit::Interrupted,
     ];
 
@@ -46,6 +49,7 @@ impl Exit {
             Exit::Refused => 4,
             Exit::Busy => 5,
             Exit::Guarded => 6,
+            Exit::Gone => 7,
             Exit::Interrupted => 130,
         }
     }
@@ -60,6 +64,7 @@ impl Exit {
             Exit::Refused => "the tenant refused: sign-in, permission or role",
             Exit::Busy => "another run is active on the source",
             Exit::Guarded => "the deletion guard stopped the run",
+            Exit::Gone => "what was asked for is no longer kept; start over",
             Exit::Interrupted => "interrupted; the same command resumes",
         }
     }
@@ -72,6 +77,6 @@ mod tests {
     #[test]
     fn codes_are_distinct_and_the_documented_ones_stay() {
         let codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 130]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 130]);
     }
 }

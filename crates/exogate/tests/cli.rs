@@ -50,6 +50,7 @@ Change:
 Serve:
   serve               Serve all front doors until told to stop
   token               Make, list and revoke the tokens of `exogate serve`
+  webhooks            Show who is told of changes, and send again what could not be delivered
 
 Tools:
   sim                 Run the simulated tenant alone, for this and other clients
@@ -90,6 +91,7 @@ Exit codes:
   4    the tenant refused: sign-in, permission or role
   5    another run is active on the source
   6    the deletion guard stopped the run
+  7    what was asked for is no longer kept; start over
   130  interrupted; the same command resumes
 
 `exogate COMMAND --help` tells more of each command.

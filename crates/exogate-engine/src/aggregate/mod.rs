@@ -4,6 +4,7 @@
 //! read is kept, whatever becomes of the others; absence means something only when every stream
 //! came to its end. A run killed at any point is taken up again where it was.
 
+pub(crate) mod conclude;
 mod error;
 pub(crate) mod feeds;
 pub(crate) mod guard;

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::conclude::conclude;
 use super::error::{AggregateError, StreamError};
 use super::progress::{Progress, Stage, StreamState};
 use super::scope::Scope;
@@ -52,7 +53,7 @@ pub struct Aggregation {
 /// Carries an aggregation out. Everything that ends a single stream is told in the summary; an
 /// error means that there was no run to speak of, or that the store failed it.
 pub async fn run(aggregation: Aggregation) -> Result<RunSummary, AggregateError> {
-    let Aggregation { tenant, store, context, scope, progress, cancel, .. } = &aggregation;
+    let Aggregation { tenant, store, context, scope, progress, .. } = &aggregation;
     let request = RunRequest {
         scope: scope.name().to_owned(),
         fingerprint: format!("{} {}", context.fingerprint(), tenant.exchange.is_some()),
@@ -69,27 +70,7 @@ pub async fn run(aggregation: Aggregation) -> Result<RunSummary, AggregateError>
         Ok(streams) => settle(&aggregation, &run, &notes, streams).await,
         Err(error) => Err(error),
     };
-    progress.enter(Stage::Done);
-    match settled {
-        Ok((outcome, streams)) => {
-            let record = store.run(run.id()).await?.ok_or(AggregateError::RunLost)?;
-            Ok(RunSummary {
-                scope: *scope,
-                outcome,
-                resumed: run.resumed(),
-                record,
-                streams,
-                notes: notes.all(),
-                counts: store.counts().await?,
-            })
-        }
-        Err(error) => {
-            tracing::debug!(%error, cancelled = cancel.is_cancelled(), "the store failed the run");
-            // The store may be beyond even this; then the lease runs out by itself.
-            let _ = run.stop(&error.to_string()).await;
-            Err(error.into())
-        }
-    }
+    conclude(&aggregation, &run, &notes, settled).await
 }
 
 /// Reads all streams side by side, each to its end or its failure.

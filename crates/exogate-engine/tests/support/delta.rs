@@ -55,6 +55,12 @@ impl Bench {
         Self::of(Sim::with_app(fixture, scenario, AppSpec::exogate()).await).await
     }
 
+    /// The same, read by an application with other grants.
+    pub async fn by(app: AppSpec, mut scenario: Scenario) -> Self {
+        scenario.clock.frozen = true;
+        Self::of(Sim::with_app(crate::support::CONTOSO, scenario, app).await).await
+    }
+
     /// The same of a generated tenant.
     pub async fn generated(sizes: Sizes) -> Self {
         let mut scenario = Scenario::default();

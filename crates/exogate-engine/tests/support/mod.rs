@@ -72,6 +72,11 @@ impl Sim {
         Self { running, app, _folder: folder }
     }
 
+    /// The application that signs in.
+    pub fn client_id(&self) -> uuid::Uuid {
+        self.app.client_id
+    }
+
     /// A client of the tenant, impatient as tests are.
     pub fn tenant(&self, exchange: bool) -> Tenant {
         self.tenant_by(exchange, Arc::new(Now))

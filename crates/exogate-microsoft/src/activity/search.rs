@@ -27,6 +27,7 @@ pub async fn search(
     to: Timestamp,
 ) -> Result<(Read, bool), WireError> {
     let mut read = Read::default();
+    let mut count = None;
     for _ in 0..ANSWERS {
         let cmdlet = Cmdlet::new(CMDLET)
             .text("StartDate", wire_time(from))
@@ -37,7 +38,9 @@ pub async fn search(
             .number("ResultSize", ROWS);
         let page = exchange.invoke_page(&cmdlet, None).await?;
         if page.records.is_empty() {
-            return Ok((read, true));
+            // A session goes on by itself: an answer that was lost on its way does not come again.
+            let whole = count.is_none_or(|count| seen(&read) >= count);
+            return Ok((read, whole));
         }
         for row in &page.records {
             // A search that ran out of time inside answers rows without numbers.
@@ -50,13 +53,16 @@ pub async fn search(
                 None => read.unreadable += 1,
             }
         }
-        let count = page.records.first().and_then(|row| row.integer("ResultCount"));
-        let seen = (read.records.len() + read.unreadable) as i64;
-        if count.is_some_and(|count| count > 0 && seen >= count) {
+        count = page.records.first().and_then(|row| row.integer("ResultCount")).filter(|count| *count > 0);
+        if count.is_some_and(|count| seen(&read) >= count) {
             return Ok((read, true));
         }
     }
     Ok((read, false))
+}
+
+fn seen(read: &Read) -> i64 {
+    i64::try_from(read.records.len() + read.unreadable).unwrap_or(i64::MAX)
 }
 
 fn wire_time(at: Timestamp) -> String {

@@ -19,6 +19,16 @@ pub enum ChangedObject {
     Group,
 }
 
+impl From<ChangedObject> for ObjectKind {
+    fn from(object: ChangedObject) -> Self {
+        match object {
+            ChangedObject::User => Self::User,
+            ChangedObject::Mailbox => Self::Mailbox,
+            ChangedObject::Group => Self::Group,
+        }
+    }
+}
+
 impl From<ObjectKind> for ChangedObject {
     fn from(kind: ObjectKind) -> Self {
         match kind {
@@ -224,22 +234,5 @@ impl Change {
     fn of_right(&mut self, right: String, trustee: String, principal: Option<String>, deny: bool) {
         (self.right, self.trustee) = (Some(right), Some(trustee));
         (self.principal, self.deny) = (principal, Some(deny));
-    }
-}
-
-/// Which changes a consumer wants.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    /// The kind of object.
-    pub object: Option<ChangedObject>,
-    /// The object.
-    pub id: Option<String>,
-}
-
-impl Wanted {
-    /// Whether it is one of them.
-    pub fn has(&self, record: &ChangeRecord) -> bool {
-        self.object.is_none_or(|object| object == record.object.into())
-            && self.id.as_ref().is_none_or(|id| id.eq_ignore_ascii_case(&record.id))
     }
 }

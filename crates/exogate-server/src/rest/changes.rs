@@ -11,6 +11,8 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
+use exogate_engine::changes::Filter;
+use exogate_model::change::ObjectKind;
 use exogate_store::{ChangeRecord, Feed};
 use futures::stream;
 use http::{HeaderValue, StatusCode, header};
@@ -21,7 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::change::{Change, ChangedObject, Wanted};
+use super::change::{Change, ChangedObject};
 use super::extract::{Query, Reading};
 use super::page::{Limit, Text};
 use super::problem::Problem;
@@ -74,6 +76,13 @@ struct ListQuery {
     /// Only changes of the object with this id.
     #[param(value_type = Option<String>, min_length = 1)]
     id: Option<Text>,
+    /// Only changes that somebody made: a part of a user, application or plan; or `ours`, `outside`, `unknown`.
+    #[param(value_type = Option<String>, min_length = 1)]
+    by: Option<Text>,
+    /// Only rights that were given in Exchange and not by exogate.
+    #[serde(default)]
+    #[param(value_type = Option<bool>, default = false)]
+    outside: bool,
 }
 
 /// Seconds to wait.
@@ -114,7 +123,7 @@ async fn list(
     Reading(source): Reading,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<ChangePage>, Problem> {
-    let wanted = Wanted { object: query.object, id: query.id.map(|text| text.0) };
+    let wanted = wanted(query.object, query.id, query.by, query.outside);
     let begin = Instant::now();
     let mut after = place(&source, query.cursor.as_ref()).await?;
     loop {
@@ -122,7 +131,7 @@ async fn list(
         let more = records.len() == query.limit.0;
         after = records.last().map_or(after, |last| last.sequence);
         let items: Vec<Change> =
-            records.into_iter().filter(|record| wanted.has(record)).map(Change::from).collect();
+            records.into_iter().filter(|record| wanted.admits(record)).map(Change::from).collect();
         let waited =
             begin.elapsed() >= Duration::from_secs(query.wait.0) || gateway.life.stopping.is_cancelled();
         if !items.is_empty() || more || waited {
@@ -150,6 +159,13 @@ struct FollowQuery {
     /// Only changes of the object with this id.
     #[param(value_type = Option<String>, min_length = 1)]
     id: Option<Text>,
+    /// Only changes that somebody made: a part of a user, application or plan; or `ours`, `outside`, `unknown`.
+    #[param(value_type = Option<String>, min_length = 1)]
+    by: Option<Text>,
+    /// Only rights that were given in Exchange and not by exogate.
+    #[serde(default)]
+    #[param(value_type = Option<bool>, default = false)]
+    outside: bool,
 }
 
 /// Stream the feed of changes.
@@ -175,7 +191,7 @@ async fn follow(
     Reading(source): Reading,
     Query(query): Query<FollowQuery>,
 ) -> Result<Response, Problem> {
-    let wanted = Wanted { object: query.object, id: query.id.map(|text| text.0) };
+    let wanted = wanted(query.object, query.id, query.by, query.outside);
     let after = place(&source, query.cursor.as_ref()).await?;
     // The first look decides about the status.
     let first = read(&source, after, BATCH).await?;
@@ -200,7 +216,7 @@ async fn follow(
 /// A stream under way.
 struct Following {
     source: Arc<Source>,
-    wanted: Wanted,
+    wanted: Filter,
     after: i64,
     follow: bool,
     stopping: CancellationToken,
@@ -236,7 +252,7 @@ impl Following {
             };
             self.after = last.sequence;
             silent = Instant::now();
-            let wanted = records.into_iter().filter(|record| self.wanted.has(record));
+            let wanted = records.into_iter().filter(|record| self.wanted.admits(record));
             self.lines.extend(wanted.map(Change::from).filter_map(|change| line(&change)));
         }
     }
@@ -246,6 +262,17 @@ fn line(change: &Change) -> Option<Bytes> {
     let mut line = serde_json::to_vec(change).ok()?;
     line.push(b'\n');
     Some(line.into())
+}
+
+/// What a consumer asks for.
+fn wanted(object: Option<ChangedObject>, id: Option<Text>, by: Option<Text>, outside: bool) -> Filter {
+    Filter {
+        objects: object.into_iter().map(ObjectKind::from).collect(),
+        ids: id.map(|id| [id.0.to_lowercase()].into()),
+        what: Vec::new(),
+        by: by.map(|by| by.0),
+        outside,
+    }
 }
 
 /// The place that a cursor stands for.

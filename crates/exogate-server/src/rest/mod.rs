@@ -25,6 +25,7 @@ mod runs;
 mod sources;
 mod undo;
 mod value;
+mod webhooks;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -34,6 +35,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use self::change::Change;
 use self::problem::Problem;
 use crate::gateway::Gateway;
 
@@ -88,6 +90,7 @@ fn described() -> OpenApiRouter<Gateway> {
         .merge(plans::routes())
         .merge(journal::routes())
         .merge(undo::routes())
+        .merge(webhooks::routes())
 }
 
 #[derive(OpenApi)]
@@ -113,6 +116,7 @@ fn described() -> OpenApiRouter<Gateway> {
         (name = "entitlements", description = "Rights on governed mailboxes, which can be given and taken"),
         (name = "access", description = "Who has which right, as granted or in effect"),
         (name = "changes", description = "The feed of changes"),
+        (name = "webhooks", description = "Who is told of changes. Needs the scope `admin`"),
         (name = "plans", description = "What is to be changed. Needs the scope `provision`"),
         (name = "operations", description = "The journal of what was done"),
         (name = "document", description = "This document")

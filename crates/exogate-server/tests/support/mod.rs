@@ -252,6 +252,7 @@ async fn gateway(setup: &Setup, sim: &RunningSim, app: &RegisteredApp, folder: &
             context: Arc::clone(&context),
             policy: Arc::clone(&policy),
             delta: DeltaOptions::default(),
+            webhooks: Vec::new(),
             tenant: tenant.clone(),
             journal: journal.clone(),
             life: life.clone(),

@@ -195,10 +195,31 @@ impl SourceStore {
             .await
     }
 
-    /// What a webhook could not be given, oldest first.
-    pub async fn dead_letters(&self, name: &str) -> Result<Vec<DeadLetter>, StoreError> {
+    /// What a webhook could not be given, in the order of the feed.
+    pub async fn dead_letters(&self, name: &str) -> Result<Vec<(DeadLetter, ChangeRecord)>, StoreError> {
         let name = name.to_owned();
         self.read(move |connection, source| webhooks::dead(connection, source, &name)).await
+    }
+
+    /// How much a webhook could not be given.
+    pub async fn dead_letter_count(&self, name: &str) -> Result<u64, StoreError> {
+        let name = name.to_owned();
+        self.read(move |connection, source| webhooks::dead_count(connection, source, &name)).await
+    }
+
+    /// Forgets dead letters of a webhook, by the numbers of their changes. Returns how many.
+    pub async fn forget_dead_letters(&self, name: &str, sequences: Vec<i64>) -> Result<u64, StoreError> {
+        let (source, name) = (self.number(), name.to_owned());
+        self.store()
+            .write(move |writer| {
+                writer.transact(|transaction, _| webhooks::unbury(transaction, source, &name, &sequences))
+            })
+            .await
+    }
+
+    /// How many changes come after one.
+    pub async fn changes_after(&self, sequence: i64) -> Result<u64, StoreError> {
+        self.read(move |connection, source| webhooks::behind(connection, source, sequence)).await
     }
 
     /// Notes who made changes, by sequence number.

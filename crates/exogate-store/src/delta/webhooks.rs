@@ -1,20 +1,45 @@
 //! How far each webhook was delivered, and what it could not be given.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use crate::codec;
 use crate::error::Fault;
+use crate::read::feed;
+use crate::rows::ChangeRecord;
 
 /// Where a webhook stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookState {
     /// The last change that it was given, or that is a dead letter.
     pub sequence: i64,
-    /// How often the next one failed in a row.
+    /// The last change of the message that is under way, if one is.
+    pub until: Option<i64>,
+    /// How often it failed in a row.
     pub failures: u32,
+    /// Since when it fails.
+    pub failing_since: Option<Timestamp>,
+    /// Why it failed the last time.
+    pub reason: Option<String>,
     /// Not before then.
     pub next_at: Timestamp,
+    /// When something was delivered the last time.
+    pub delivered_at: Option<Timestamp>,
+}
+
+impl WebhookState {
+    /// One that begins with what comes after a change.
+    pub fn new(sequence: i64, now: Timestamp) -> Self {
+        Self {
+            sequence,
+            until: None,
+            failures: 0,
+            failing_since: None,
+            reason: None,
+            next_at: now,
+            delivered_at: None,
+        }
+    }
 }
 
 /// A change that a webhook could not be given.
@@ -22,6 +47,8 @@ pub struct WebhookState {
 pub struct DeadLetter {
     /// The change.
     pub sequence: i64,
+    /// The message that it was part of.
+    pub message: String,
     /// When it was given up.
     pub at: Timestamp,
     /// How often it was tried.
@@ -31,14 +58,21 @@ pub struct DeadLetter {
 }
 
 pub(super) fn one(connection: &Connection, source: i64, name: &str) -> Result<Option<WebhookState>, Fault> {
-    let row: Option<(i64, u32, i64)> = connection
-        .prepare_cached("SELECT sequence, failures, next_at FROM webhooks WHERE source = ?1 AND name = ?2")?
-        .query_row((source, name), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    row.map(|(sequence, failures, next_at)| {
-        Ok(WebhookState { sequence, failures, next_at: codec::instant(next_at)? })
-    })
-    .transpose()
+    let mut statement = connection.prepare_cached(
+        "SELECT sequence, until, failures, failing_since, reason, next_at, delivered_at
+         FROM webhooks WHERE source = ?1 AND name = ?2",
+    )?;
+    let mut rows = statement.query((source, name))?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(WebhookState {
+        sequence: row.get(0)?,
+        until: row.get(1)?,
+        failures: row.get(2)?,
+        failing_since: row.get::<_, Option<i64>>(3)?.map(codec::instant).transpose()?,
+        reason: row.get(4)?,
+        next_at: codec::instant(row.get(5)?)?,
+        delivered_at: row.get::<_, Option<i64>>(6)?.map(codec::instant).transpose()?,
+    }))
 }
 
 pub(super) fn put(
@@ -49,10 +83,21 @@ pub(super) fn put(
 ) -> Result<(), Fault> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO webhooks (source, name, sequence, failures, next_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO webhooks
+                 (source, name, sequence, until, failures, failing_since, reason, next_at, delivered_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
-        .execute((source, name, state.sequence, state.failures, state.next_at.as_millisecond()))?;
+        .execute((
+            source,
+            name,
+            state.sequence,
+            state.until,
+            state.failures,
+            state.failing_since.map(Timestamp::as_millisecond),
+            &state.reason,
+            state.next_at.as_millisecond(),
+            state.delivered_at.map(Timestamp::as_millisecond),
+        ))?;
     Ok(())
 }
 
@@ -65,13 +110,14 @@ pub(super) fn bury(
     for letter in letters {
         connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO dead_letters (source, name, sequence, at, attempts, reason)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT OR REPLACE INTO dead_letters (source, name, sequence, message, at, attempts, reason)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute((
                 source,
                 name,
                 letter.sequence,
+                &letter.message,
                 letter.at.as_millisecond(),
                 letter.attempts,
                 &letter.reason,
@@ -80,20 +126,64 @@ pub(super) fn bury(
     Ok(())
 }
 
-pub(super) fn dead(connection: &Connection, source: i64, name: &str) -> Result<Vec<DeadLetter>, Fault> {
+pub(super) fn unbury(
+    connection: &Connection,
+    source: i64,
+    name: &str,
+    sequences: &[i64],
+) -> Result<u64, Fault> {
+    let gone = connection.execute(
+        "DELETE FROM dead_letters WHERE source = ?1 AND name = ?2
+             AND sequence IN (SELECT value FROM json_each(?3))",
+        (source, name, codec::to_json("numbers of changes", &sequences)?),
+    )?;
+    Ok(gone as u64)
+}
+
+pub(super) fn dead(
+    connection: &Connection,
+    source: i64,
+    name: &str,
+) -> Result<Vec<(DeadLetter, ChangeRecord)>, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT sequence, at, attempts, reason FROM dead_letters WHERE source = ?1 AND name = ?2
-         ORDER BY sequence",
+        "SELECT sequence, message, at, attempts, reason FROM dead_letters
+         WHERE source = ?1 AND name = ?2 ORDER BY sequence",
     )?;
     let mut rows = statement.query((source, name))?;
+    let changes = feed::select(
+        connection,
+        "c.source = ?1 AND c.sequence IN (SELECT sequence FROM dead_letters WHERE source = ?1 AND name = ?2)",
+        rusqlite::params![source, name],
+    )?;
+    let mut changes = changes.into_iter().peekable();
     let mut letters = Vec::new();
     while let Some(row) = rows.next()? {
-        letters.push(DeadLetter {
+        let letter = DeadLetter {
             sequence: row.get(0)?,
-            at: codec::instant(row.get(1)?)?,
-            attempts: row.get(2)?,
-            reason: row.get(3)?,
-        });
+            message: row.get(1)?,
+            at: codec::instant(row.get(2)?)?,
+            attempts: row.get(3)?,
+            reason: row.get(4)?,
+        };
+        // Both are in the order of the feed, and what the feed forgets is no dead letter any more.
+        if let Some(change) = changes.next_if(|change| change.sequence == letter.sequence) {
+            letters.push((letter, change));
+        }
     }
     Ok(letters)
+}
+
+pub(super) fn dead_count(connection: &Connection, source: i64, name: &str) -> Result<u64, Fault> {
+    let count: i64 = connection
+        .prepare_cached("SELECT count(*) FROM dead_letters WHERE source = ?1 AND name = ?2")?
+        .query_row((source, name), |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// How many changes come after one.
+pub(super) fn behind(connection: &Connection, source: i64, sequence: i64) -> Result<u64, Fault> {
+    let count: i64 = connection
+        .prepare_cached("SELECT count(*) FROM changes WHERE source = ?1 AND sequence > ?2")?
+        .query_row((source, sequence), |row| row.get(0))?;
+    Ok(count.unsigned_abs())
 }

@@ -1,7 +1,7 @@
 //! Adding to the feed of changes.
 
 use exogate_model::change::{Happened, Learnt, ObjectKind};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::Context;
 use crate::codec;
@@ -44,6 +44,14 @@ pub(crate) fn add(
 
 /// Forgets what was learnt before an instant, and remembers how far that went.
 pub(crate) fn forget(connection: &Connection, source: i64, before: i64) -> Result<u64, Fault> {
+    // Most looks find nothing that is old enough, and one entry shows it.
+    let first: Option<i64> = connection
+        .prepare_cached("SELECT at FROM changes WHERE source = ?1 ORDER BY sequence LIMIT 1")?
+        .query_row([source], |row| row.get(0))
+        .optional()?;
+    if first.is_none_or(|first| first >= before) {
+        return Ok(0);
+    }
     let last: Option<i64> = connection.query_row(
         "SELECT max(sequence) FROM changes WHERE source = ?1 AND at < ?2",
         (source, before),
@@ -53,6 +61,8 @@ pub(crate) fn forget(connection: &Connection, source: i64, before: i64) -> Resul
     // By sequence, not by time: a clock set back must not tear holes into the feed.
     let forgotten =
         connection.execute("DELETE FROM changes WHERE source = ?1 AND sequence <= ?2", (source, last))?;
+    // A dead letter is a change, and lives no longer.
+    connection.execute("DELETE FROM dead_letters WHERE source = ?1 AND sequence <= ?2", (source, last))?;
     connection.execute(
         "INSERT INTO feed_floors (source, sequence) VALUES (?1, ?2)
          ON CONFLICT (source) DO UPDATE SET sequence = max(sequence, excluded.sequence)",

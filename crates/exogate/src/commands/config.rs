@@ -5,7 +5,7 @@ use serde_json::json;
 use super::App;
 use crate::config::problems::Severity;
 use crate::config::source::governed_kinds;
-use crate::config::{self, Config, Source, tenant};
+use crate::config::{self, Config, Source, tenant, webhook};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::output::sink::Sink;
@@ -51,8 +51,11 @@ fn unready(config: &Config, app: &App) -> Vec<String> {
     config
         .sources
         .iter()
-        .filter_map(|source| tenant::settings(source, &app.environment).err())
-        .flatten()
+        .flat_map(|source| {
+            let sign_in = tenant::settings(source, &app.environment).err();
+            let webhooks = webhook::open(source, &app.environment).err();
+            [sign_in, webhooks].into_iter().flatten().flatten()
+        })
         .collect()
 }
 

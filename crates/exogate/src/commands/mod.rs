@@ -23,6 +23,7 @@ pub mod status;
 pub mod test_connection;
 pub mod token;
 pub mod undo;
+pub mod webhooks;
 pub mod what;
 pub mod who;
 
@@ -81,6 +82,7 @@ pub fn run(command: Command, app: &App) -> Outcome {
         Command::Operations(args) => operations::list(&args, app),
         Command::Operation(args) => operations::show(&args, app),
         Command::Serve(args) => serve::run(&args, app),
+        Command::Webhooks(args) => webhooks::run(&args, app),
         Command::Token(args) => token::run(&args, app),
         Command::Completions(args) => completions::run(&args, app),
         Command::Man(args) => man::run(&args, app),

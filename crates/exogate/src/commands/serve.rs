@@ -14,6 +14,7 @@ use exogate_server::serve::listen::{self, Entrance};
 use exogate_server::serve::tls::Tls;
 use exogate_server::serve::{self, Front, schedule};
 use exogate_server::traces::{self, Exporter, TraceLayer, TraceSettings};
+use exogate_server::webhook;
 use exogate_server::{Gateway, Life, Meters, RunManager, Source};
 use exogate_store::{Store, Tokens};
 use http::{HeaderMap, HeaderValue};
@@ -92,6 +93,7 @@ pub fn run(args: &Args, app: &App) -> Outcome {
         }
         let schedules = config.sources.iter().map(|one| (one.name.clone(), one.schedule.clone())).collect();
         schedule::keep(&gateway, schedules);
+        webhook::keep(&gateway);
         let stop = app.interrupts.gracefully("stopping (Ctrl-C again stops at once)");
         tell(&origin, &gateway, nobody, app)?;
         stop.cancelled().await;
@@ -200,6 +202,7 @@ async fn gateway(config: &Config, store: &Store, life: &Life, app: &App) -> Resu
             context,
             policy: Arc::new(source.policy.clone()),
             delta: source.delta.clone(),
+            webhooks: connect::webhooks(source, &app.environment)?,
             tenant,
             journal: journal.clone(),
             life: life.clone(),

@@ -92,7 +92,10 @@ fn text(source: &Source, status: &Status, now: Timestamp) -> String {
         "backlog",
         match status.backlog {
             0 => "nothing".to_owned(),
-            waiting => format!("{waiting} objects, the first since {}", ago(status.backlog_since)),
+            waiting => {
+                let objects = if waiting == 1 { "object" } else { "objects" };
+                format!("{waiting} {objects}, the first since {}", ago(status.backlog_since))
+            }
         },
     );
     line("audit log known until", ago(status.audit_until));

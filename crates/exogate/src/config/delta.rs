@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use exogate_engine::delta::DeltaOptions;
-use jiff::SignedDuration;
 
 use super::section::Section;
 
@@ -20,28 +19,9 @@ pub fn read(mut section: Section<'_>) -> DeltaOptions {
         .integer("reread_percent", 1..=100)
         .and_then(|percent| u8::try_from(percent).ok())
         .unwrap_or(default.reread_percent);
-    let freshness = freshness(&mut section).unwrap_or(default.freshness);
+    let freshness = section
+        .time("freshness", Duration::from_secs(5 * 60), "five minutes")
+        .unwrap_or(default.freshness);
     section.finish();
     DeltaOptions { directory, change_time, activity, sweep, reread, freshness, reread_percent, ..default }
-}
-
-fn freshness(section: &mut Section<'_>) -> Option<Duration> {
-    const KEY: &str = "freshness";
-    let text = section.text(KEY)?;
-    let parsed = text.value.parse::<SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
-    match parsed {
-        Some(duration) if duration >= Duration::from_secs(5 * 60) => Some(duration),
-        Some(_) => {
-            section.error(text.line, KEY, "must be at least five minutes");
-            None
-        }
-        None => {
-            section.error(
-                text.line,
-                KEY,
-                format!("{:?} is not a time such as \"4h\" or \"90m\"", text.value),
-            );
-            None
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! Owns the grammar of `exogate.toml`. Opens no certificate and fetches no secret until [`tenant`] is asked to; never
 //! changes the file.
 
+mod address;
 mod delta;
 mod limits;
 mod policy;
@@ -15,6 +16,8 @@ pub mod source;
 pub mod template;
 pub mod tenant;
 pub mod traces;
+pub mod time;
+pub mod webhook;
 
 #[cfg(test)]
 mod tests;

@@ -147,6 +147,25 @@ impl<'a> Section<'a> {
         None
     }
 
+    /// Some of a few words; none where the key is absent.
+    pub fn some_of<T: Copy + PartialEq>(&mut self, name: &'static str, choices: &[(&'static str, T)]) -> Vec<T> {
+        let mut chosen = Vec::new();
+        for item in self.list(name).unwrap_or_default() {
+            let word = item.value.as_str();
+            match word.and_then(|word| choices.iter().find(|(known, _)| known.eq_ignore_ascii_case(word))) {
+                Some((_, value)) if !chosen.contains(value) => chosen.push(*value),
+                Some((known, _)) => self.error(item.line, name, format!("{known:?} is named twice")),
+                None => {
+                    let shown =
+                        word.map_or_else(|| item.value.type_str().to_owned(), |word| format!("{word:?}"));
+                    let words: Vec<String> = choices.iter().map(|(known, _)| format!("{known:?}")).collect();
+                    self.error(item.line, name, format!("{shown} is not one of {}", words.join(", ")));
+                }
+            }
+        }
+        chosen
+    }
+
     /// A file, seen from the folder of the configuration.
     pub fn file(&mut self, name: &'static str, folder: &Path) -> Option<At<PathBuf>> {
         self.text(name).map(|text| At { value: folder.join(text.value), line: text.line })

@@ -14,6 +14,7 @@ use exogate_server::serve::Limits;
 use exogate_server::serve::tls::TlsFiles;
 use toml::de::DeValue;
 
+use super::address::is_secure;
 use super::section::Section;
 use super::traces::Traces;
 
@@ -138,20 +139,10 @@ fn tls(mut section: Section<'_>, folder: &Path) -> Option<TlsFiles> {
     files
 }
 
-/// Whether an address is on this machine.
-pub(super) fn is_here(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
-}
-
 fn open_id(mut section: Section<'_>, folder: &Path, sources: &[String]) -> Option<OpenId> {
     // Plain HTTP is for a provider on this machine alone, to try things.
     let secure = |section: &Section<'_>, line: usize, key: &str, url: &url::Url| {
-        if url.scheme() != "https" && !is_here(url) {
+        if !is_secure(url) {
             section.error(line, key, "must be an https address");
         }
     };

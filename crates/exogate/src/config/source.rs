@@ -1,6 +1,7 @@
 //! One source as configured: tenant, hosts, sign-in, options and schemas. Reads and checks; opens nothing.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use exogate_engine::delta::DeltaOptions;
 use exogate_microsoft::cloud::{Cloud, EndpointOverrides, Endpoints};
@@ -18,6 +19,7 @@ use super::limits::Limits;
 use super::policy;
 use super::section::{At, Section};
 use super::sign_in::{self, SignIn};
+use super::webhook::{self, WebhookConfig};
 
 /// A source.
 #[derive(Clone, Debug)]
@@ -50,6 +52,8 @@ pub struct Source {
     pub limits: Limits,
     /// When `exogate serve` reads it.
     pub schedule: Schedule,
+    /// Who is told of changes.
+    pub webhooks: Vec<WebhookConfig>,
 }
 
 /// Reads one source; `None` if anything in it is wrong, which has then been noted.
@@ -88,6 +92,7 @@ pub fn read(name: String, mut section: Section<'_>, folder: &Path) -> Option<Sou
     let delta = delta::read(section.section("delta"));
     let limits = Limits::read(section.section("limits"));
     let schedule = schedule(section.section("schedule"));
+    let webhooks = webhook::read(&mut section, folder);
     section.finish();
     Some(Source {
         name,
@@ -104,6 +109,7 @@ pub fn read(name: String, mut section: Section<'_>, folder: &Path) -> Option<Sou
         delta,
         limits,
         schedule,
+        webhooks,
     })
     .filter(|_| named)
 }
@@ -186,6 +192,9 @@ fn options(mut section: Section<'_>) -> SourceOptions {
     let account_deletion = section
         .one_of("account_deletion", &AccountDeletion::ALL)
         .map_or(default.account_deletion, |chosen| chosen.value);
+    let keep_changes = section
+        .time("keep_changes", Duration::from_secs(24 * 60 * 60), "a day")
+        .unwrap_or(default.keep_changes);
     let entitlement_mailboxes = entitlement_mailboxes(&mut section).unwrap_or(default.entitlement_mailboxes);
     let deletion_guard_percent = section
         .integer("deletion_guard_percent", 0..=100)
@@ -203,6 +212,7 @@ fn options(mut section: Section<'_>) -> SourceOptions {
         manage_users,
         delete_users,
         account_deletion,
+        keep_changes,
     }
 }
 
@@ -214,23 +224,8 @@ fn entitlement_mailboxes(section: &mut Section<'_>) -> Option<Vec<MailboxSelecti
         ("user", MailboxSelection::User),
     ];
     const KEY: &str = "entitlement_mailboxes";
-    let mut chosen = Vec::new();
-    for item in section.list(KEY)? {
-        let word = item.value.as_str();
-        match word.and_then(|word| KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word))) {
-            Some((_, kind)) if !chosen.contains(kind) => chosen.push(*kind),
-            Some((name, _)) => section.error(item.line, KEY, format!("{name:?} is named twice")),
-            None => {
-                let shown = word.map_or_else(|| item.value.type_str().to_owned(), |word| format!("{word:?}"));
-                section.error(
-                    item.line,
-                    KEY,
-                    format!("{shown} is not one of \"shared\", \"room\", \"equipment\", \"user\""),
-                );
-            }
-        }
-    }
-    Some(chosen)
+    let chosen = section.some_of(KEY, &KINDS);
+    section.line_of_key(KEY).map(|_| chosen)
 }
 
 /// The attributes a list names, each with its line, and whether every element of it could be read.

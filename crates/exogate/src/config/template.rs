@@ -111,6 +111,8 @@ entitlement_mailboxes = ["shared"]
 deletion_guard_percent = 10
 # Send BypassSecurityGroupManagerCheck with the cmdlets that know it: an application can own no group.
 bypass_security_group_manager_check = true
+# How long the feed of changes is kept: `exogate changes` and all who follow it.
+keep_changes = "90d"
 # Make users in Entra, change their attributes, block them and set their passwords.
 manage_users = false
 # Delete users in Entra, where they are managed.
@@ -134,6 +136,26 @@ delete_users = false
 # How old the rights on a mailbox may become, and the share of Exchange's capacity that reading them again may take.
 # freshness = "4h"
 # reread_percent = 20
+
+# Who is told of changes by `exogate serve`; any number of these. Messages are signed with the secret.
+# [[sources.{source}.webhook]]
+# name = "siem"
+# url = "https://siem.contoso.com/exogate"
+# secret = {{ env = "EXOGATE_WEBHOOK_SECRET" }}
+# Which changes: all that are left out are not asked for.
+# outside = true
+# by = "outside"
+# what = ["created", "modified", "deleted", "granted", "revoked", "joined", "left"]
+# objects = ["user", "mailbox", "group"]
+# mailboxes = ["support@contoso.com"]
+# When a message is given up and becomes a dead letter.
+# give_up_after = "24h"
+# attempts = 100
+# How long a change may wait for its author to become known, and how long the receiver may take.
+# await_author = "1m"
+# timeout_seconds = 20
+# ca_file = "ca.pem"
+# proxy = "http://proxy.contoso.com:3128"
 
 # When `exogate serve` reads the tenant: minute hour day month weekday, in UTC.
 # [sources.{source}.schedule]

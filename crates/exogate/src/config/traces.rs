@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use super::address::is_secure;
 use super::secret::SecretSource;
 use super::section::Section;
-use super::server::is_here;
 
 /// Where traces go, and how many.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl Traces {
             section.error(section.line(), "endpoint", why);
         }
         if let Some(url) = &endpoint {
-            if url.value.scheme() != "https" && credential_line.is_some() && !is_here(&url.value) {
+            if credential_line.is_some() && !is_secure(&url.value) {
                 let why = "must be an https address, since a credential is sent along";
                 section.error(url.line, "endpoint", why);
             }

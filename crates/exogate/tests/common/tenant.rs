@@ -50,6 +50,7 @@ give_up_after_minutes = 1
 login = "{address}"
 graph = "{address}"
 exchange = "{address}"
+activity = "{address}"
 "#,
             client_id = self.client_id,
         )
