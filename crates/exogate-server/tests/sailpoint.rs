@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use axum::Extension;
-use exogate_model::clock::Clock;
 use exogate_model::plan::PlanValue;
 use exogate_model::policy::{PolicyAttribute, PolicyKind, PolicyRequest, ProvisioningPolicy};
 use exogate_model::schema::Schema;

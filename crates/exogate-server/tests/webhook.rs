@@ -261,9 +261,9 @@ fn hook(address: SocketAddr) -> Webhook {
 /// Steps until there is nothing to do now.
 async fn rest(courier: &mut Courier) -> Step {
     loop {
-        match courier.step().await.unwrap() {
-            step @ (Step::Idle | Step::Waiting(_) | Step::Failed { .. }) => return step,
-            _ => {}
+        let step = courier.step().await.unwrap();
+        if matches!(step, Step::Idle | Step::Waiting(_) | Step::Failed { .. }) {
+            return step;
         }
     }
 }

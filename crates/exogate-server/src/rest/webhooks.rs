@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,6 +21,11 @@ use crate::webhook::{Courier, Resent, Standing};
 
 pub fn routes() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(dead_letters)).routes(routes!(resend))
+}
+
+#[derive(Deserialize)]
+struct OnePath {
+    webhook: String,
 }
 
 /// The webhooks of a source.
@@ -93,11 +98,11 @@ struct DeadLetters {
 async fn dead_letters(
     State(gateway): State<Gateway>,
     Administering { source, .. }: Administering,
-    Path((_, name)): Path<(String, String)>,
+    Path(path): Path<OnePath>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Json<DeadLetters>, Problem> {
-    courier(&gateway, &source, &name)?;
-    let letters = source.store.dead_letters(&name).await?;
+    courier(&gateway, &source, &path.webhook)?;
+    let letters = source.store.dead_letters(&path.webhook).await?;
     let items = letters
         .into_iter()
         .map(|(letter, change)| WebhookDeadLetter {
@@ -129,10 +134,10 @@ async fn dead_letters(
 async fn resend(
     State(gateway): State<Gateway>,
     Administering { source, .. }: Administering,
-    Path((_, name)): Path<(String, String)>,
+    Path(path): Path<OnePath>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Json<Resent>, Problem> {
-    Ok(Json(courier(&gateway, &source, &name)?.resend().await?))
+    Ok(Json(courier(&gateway, &source, &path.webhook)?.resend().await?))
 }
 
 fn courier(gateway: &Gateway, source: &Source, name: &str) -> Result<Courier, Problem> {

@@ -112,7 +112,7 @@ impl Courier {
             return Ok(Step::Delivered(sequences.len()));
         };
         let reason = failure.reason.clone();
-        let state = failed(state, failure, now);
+        let state = failed(&state, failure, now);
         let since = state.failing_since.unwrap_or(now);
         let for_long = later(since, self.hook.give_up_after) <= now;
         if state.failures < self.hook.attempts && !for_long {
@@ -150,7 +150,7 @@ impl Courier {
             }
             Err(failure) => {
                 let reason = failure.reason.clone();
-                let state = failed(state, failure, now);
+                let state = failed(&state, failure, now);
                 let step = Step::Failed { reason, failures: state.failures, until: state.next_at };
                 self.put(WebhookState { until: None, ..state }, Vec::new()).await?;
                 Ok(step)
@@ -202,7 +202,7 @@ impl Courier {
     }
 }
 
-fn failed(state: WebhookState, failure: Undelivered, now: Timestamp) -> WebhookState {
+fn failed(state: &WebhookState, failure: Undelivered, now: Timestamp) -> WebhookState {
     let failures = state.failures.saturating_add(1);
     let wanted = failure.retry_after.unwrap_or_default().min(LONGEST_WAIT);
     WebhookState {
@@ -210,7 +210,7 @@ fn failed(state: WebhookState, failure: Undelivered, now: Timestamp) -> WebhookS
         failing_since: state.failing_since.or(Some(now)),
         reason: Some(failure.reason),
         next_at: later(now, wait(failures).max(wanted)),
-        ..state
+        ..*state
     }
 }
 
@@ -235,7 +235,7 @@ mod tests {
             reason: "busy".into(),
             retry_after: Some(Duration::from_secs(seconds)),
         };
-        let next = |seconds| failed(WebhookState::new(0, now), wanted(seconds), now).next_at.as_second();
+        let next = |seconds| failed(&WebhookState::new(0, now), wanted(seconds), now).next_at.as_second();
         assert_eq!([next(5), next(90), next(1_000_000)], [30, 90, 3600]);
     }
 }
