@@ -31,6 +31,7 @@ struct OnePath {
 /// The webhooks of a source.
 #[derive(Serialize, ToSchema)]
 struct WebhookList {
+    /// In the order of the configuration.
     items: Vec<Standing>,
 }
 
@@ -77,6 +78,7 @@ struct WebhookDeadLetter {
 /// What a webhook could not be given.
 #[derive(Serialize, ToSchema)]
 struct DeadLetters {
+    /// In the order of the feed.
     items: Vec<WebhookDeadLetter>,
 }
 
