@@ -99,7 +99,9 @@ mod tests {
         let all = Filter::default();
         assert!(all.admits(&ours) && all.admits(&theirs));
         let outside = Filter { outside: true, ..Filter::default() };
-        assert!(!outside.admits(&ours) && outside.admits(&theirs) && outside.admits(&granted(Author::Unknown)));
+        assert!(
+            !outside.admits(&ours) && outside.admits(&theirs) && outside.admits(&granted(Author::Unknown))
+        );
         let gone = ChangeRecord { happened: Happened::Deleted, ..theirs.clone() };
         assert!(!outside.admits(&gone), "only rights are granted");
         let deleted = Filter { what: vec![Happening::Deleted], ..Filter::default() };

@@ -117,11 +117,8 @@ impl Meters {
 
     /// A message was sent to a webhook.
     pub fn webhook(&self, source: &str, webhook: &str, result: &'static str) {
-        let labels = [
-            ("source", source.to_owned()),
-            ("webhook", webhook.to_owned()),
-            ("result", result.to_owned()),
-        ];
+        let labels =
+            [("source", source.to_owned()), ("webhook", webhook.to_owned()), ("result", result.to_owned())];
         self.count(WEBHOOK, &labels, 1);
     }
 

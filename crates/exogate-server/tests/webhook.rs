@@ -88,15 +88,12 @@ impl Feed {
 
     async fn read(&self) {
         let holder = Holder { who: "test".into(), host: "here".into(), pid: 1 };
-        let request = RunRequest {
-            scope: "all".into(),
-            fingerprint: "f".into(),
-            holder,
-            fresh_for: Duration::ZERO,
-        };
+        let request =
+            RunRequest { scope: "all".into(), fingerprint: "f".into(), holder, fresh_for: Duration::ZERO };
         let run = self.store.begin_or_resume(request).await.unwrap();
         let mailboxes = vec![support()];
-        let batch = Batch { stream: "users".into(), users: self.users.clone(), mailboxes, ..Batch::default() };
+        let batch =
+            Batch { stream: "users".into(), users: self.users.clone(), mailboxes, ..Batch::default() };
         run.write(batch).await.unwrap();
         let finish = Finish {
             state: RunState::Completed,
@@ -171,11 +168,7 @@ struct Receiver {
 
 impl Receiver {
     fn new(mood: Mood) -> Self {
-        Self {
-            mood: Arc::new(Mutex::new(mood)),
-            taken: Arc::default(),
-            attempts: Arc::default(),
-        }
+        Self { mood: Arc::new(Mutex::new(mood)), taken: Arc::default(), attempts: Arc::default() }
     }
 
     fn becomes(&self, mood: Mood) {
@@ -376,10 +369,10 @@ async fn what_is_not_taken_for_too_long_is_put_aside_and_sent_again_when_somebod
         assert!(is_failed(&rest(&mut courier).await, "400"));
         feed.pass(3601);
     }
-    assert_eq!(courier.step().await.unwrap(), Step::GivenUp {
-        reason: "the receiver answered 400 Bad Request".into(),
-        changes: 100
-    });
+    assert_eq!(
+        courier.step().await.unwrap(),
+        Step::GivenUp { reason: "the receiver answered 400 Bad Request".into(), changes: 100 }
+    );
     let standing = courier.standing().await.unwrap();
     assert_eq!((standing.dead_letters, standing.behind), (100, 30));
     let id = receiver.attempts()[0].clone();
@@ -437,7 +430,10 @@ async fn one_that_fell_behind_what_is_kept_is_told_to_start_over() {
     receiver.becomes(Mood::Takes);
     assert_eq!(courier.step().await.unwrap(), Step::ToldToStartOver);
     let told = receiver.taken().pop().unwrap().body;
-    assert_eq!((told["type"].as_str(), told["data"]["cursor"].as_str()), (Some("startOver"), Some(&*end.to_string())));
+    assert_eq!(
+        (told["type"].as_str(), told["data"]["cursor"].as_str()),
+        (Some("startOver"), Some(&*end.to_string()))
+    );
     feed.change(1).await;
     assert_eq!(rest(&mut courier).await, Step::Idle);
     assert_eq!(receiver.cursors().len(), 1, "and goes on from there");
@@ -447,7 +443,8 @@ async fn one_that_fell_behind_what_is_kept_is_told_to_start_over() {
 async fn it_is_told_what_it_asked_for_and_who_did_it_where_that_becomes_known() {
     let mut feed = Feed::new(4).await;
     let receiver = Receiver::new(Mood::Takes);
-    let filter = Filter { objects: vec![ObjectKind::User], what: vec![Happening::Modified], ..Filter::default() };
+    let filter =
+        Filter { objects: vec![ObjectKind::User], what: vec![Happening::Modified], ..Filter::default() };
     let by = Filter { by: Some("kim".into()), ..filter.clone() };
     let patient = Webhook {
         name: "patient".into(),

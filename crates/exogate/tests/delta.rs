@@ -54,7 +54,11 @@ async fn what_others_do_is_found_with_who_did_it_and_told_by_every_flag() {
     let theirs = somebody(&tenant, &sandbox).await;
     let first = sandbox.run_beside(&["aggregate", "all", "--delta"]).await.ok();
     assert!(first.stdout.contains("Aggregated all of contoso"), "{}", first.all());
-    assert!(first.stdout.contains("subscribed to the activity feed; first content can take 12 hours"), "{}", first.all());
+    assert!(
+        first.stdout.contains("subscribed to the activity feed; first content can take 12 hours"),
+        "{}",
+        first.all()
+    );
     assert_eq!(changes(&sandbox, &[]).await, [] as [Value; 0]);
 
     theirs.run_beside(&["grant", "O365Support: FullAccess", "--to", KIM, "--wait", "20"]).await.ok();
@@ -80,7 +84,9 @@ async fn what_others_do_is_found_with_who_did_it_and_told_by_every_flag() {
     let csv = sandbox.run_beside(&["changes", "--format", "csv"]).await.ok();
     assert!(csv.stdout.starts_with("number,when,object,name,change,learnt,by\n"), "{}", csv.all());
 
-    for (wrong, says) in [(["--since", "yesterday"], "use the number of a change"), (["--limit", "0"], "1..=1000000")] {
+    for (wrong, says) in
+        [(["--since", "yesterday"], "use the number of a change"), (["--limit", "0"], "1..=1000000")]
+    {
         let refused = sandbox.run_beside(&["changes", wrong[0], wrong[1]]).await.exits(2);
         assert!(refused.stderr.contains(says), "{}", refused.all());
     }
@@ -108,12 +114,17 @@ async fn status_says_how_fresh_everything_is_and_a_delta_makes_it_fresh() {
     // Ten hours pass without anybody reading.
     let store = rusqlite::Connection::open(sandbox.path("exogate.db")).unwrap();
     store.execute("UPDATE facet_reads SET read_at = read_at - 36000000", []).unwrap();
-    store.execute("UPDATE runs SET started = started - 36000000, finished = finished - 36000000", []).unwrap();
+    store
+        .execute("UPDATE runs SET started = started - 36000000, finished = finished - 36000000", [])
+        .unwrap();
     drop(store);
     let old = status(&["--offline"]).await;
     assert!(old.contains("4 h 0 min: not met") && !old.contains("activity feed"), "{old}");
     let json: Value = serde_json::from_str(status(&["--offline", "--json"]).await.trim()).unwrap();
-    assert_eq!((&json["source"], &json["freshness"]["met"], &json["freshness"]["target"]), (&"contoso".into(), &false.into(), &14400.into()));
+    assert_eq!(
+        (&json["source"], &json["freshness"]["met"], &json["freshness"]["target"]),
+        (&"contoso".into(), &false.into(), &14400.into())
+    );
     sandbox.run_beside(&["aggregate", "all", "--delta"]).await.ok();
     let fresh: Value = serde_json::from_str(status(&["--offline", "--json"]).await.trim()).unwrap();
     assert_eq!((&fresh["freshness"]["met"], &fresh["backlog"]), (&true.into(), &0.into()), "{fresh}");
@@ -148,10 +159,9 @@ async fn old_changes_are_dropped_and_whoever_wants_them_is_told_to_start_over() 
     assert_eq!(lines(&long.stdout).len(), 1);
 
     // Kept for two hundred days, nothing would have been dropped: the key decides.
-    let config = sandbox.read("exogate.toml").replace(
-        "[sources.contoso.options]\n",
-        "[sources.contoso.options]\nkeep_changes = \"200d\"\n",
-    );
+    let config = sandbox
+        .read("exogate.toml")
+        .replace("[sources.contoso.options]\n", "[sources.contoso.options]\nkeep_changes = \"200d\"\n");
     sandbox.write("exogate.toml", &config);
     let store = rusqlite::Connection::open(sandbox.path("exogate.db")).unwrap();
     store.execute("UPDATE changes SET at = at - 8640000000", []).unwrap();

@@ -37,7 +37,9 @@ impl Receiver {
             (Arc::clone(&receiver.taken), Arc::clone(&receiver.willing), Arc::clone(&receiver.attempts));
         std::thread::spawn(move || {
             for connection in listener.incoming() {
-                let Some(message) = read(connection.unwrap(), willing.load(Ordering::SeqCst)) else { continue };
+                let Some(message) = read(connection.unwrap(), willing.load(Ordering::SeqCst)) else {
+                    continue;
+                };
                 *attempts.lock().unwrap() += 1;
                 if willing.load(Ordering::SeqCst) {
                     taken.lock().unwrap().push(message);
@@ -179,7 +181,8 @@ async fn nothing_is_lost_between_a_kill_a_failure_and_a_restart() {
     serving.wait().unwrap();
 
     let changes = sandbox.run_beside(&["changes", "--json"]).await.ok();
-    let all: Vec<String> = lines(&changes.stdout).iter().map(|change| change["sequence"].to_string()).collect();
+    let all: Vec<String> =
+        lines(&changes.stdout).iter().map(|change| change["sequence"].to_string()).collect();
     assert_eq!(told.into_iter().map(|(number, _)| number).collect::<Vec<_>>(), all, "each once, in order");
     tenant.sim.shutdown().await;
 }
@@ -211,7 +214,8 @@ fn a_webhook_that_would_be_overheard_or_believed_by_nobody_is_refused() {
         sandbox.write("exogate.toml", &format!("{source}{hooks}"));
         sandbox.run(&["config", "check"]).exits(2).stderr
     };
-    let plain = check(&hook("name = \"a b\"\nurl = \"http://siem.contoso.com/\"\nwhat = [\"grant\"]\nfrom = 1"));
+    let plain =
+        check(&hook("name = \"a b\"\nurl = \"http://siem.contoso.com/\"\nwhat = [\"grant\"]\nfrom = 1"));
     for says in [
         "webhook[0].name: a webhook is named with",
         "webhook[0].url: must be an https address; plain http only on this machine",
@@ -226,6 +230,8 @@ fn a_webhook_that_would_be_overheard_or_believed_by_nobody_is_refused() {
     assert!(twice.contains("two webhooks are called \"a\""), "{twice}");
     let short = check(&hook(sound));
     assert!(short.contains("the secret is shorter than 16 bytes"), "{short}");
-    let named = check(&hook("name = \"a\"\nurl = \"https://me:you@siem.contoso.com/\"\nsecret = { file = \"secret\" }"));
+    let named = check(&hook(
+        "name = \"a\"\nurl = \"https://me:you@siem.contoso.com/\"\nsecret = { file = \"secret\" }",
+    ));
     assert!(named.contains("must not hold a name or password"), "{named}");
 }

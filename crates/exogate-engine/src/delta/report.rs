@@ -26,7 +26,12 @@ pub(super) fn part(
 }
 
 /// Notes how a part ended.
-pub(super) fn report(round: Round<'_>, kind: StreamKind, error: Option<StreamError>, reports: &mut Vec<StreamReport>) {
+pub(super) fn report(
+    round: Round<'_>,
+    kind: StreamKind,
+    error: Option<StreamError>,
+    reports: &mut Vec<StreamReport>,
+) {
     let progress = round.aggregation.progress.stream(kind);
     progress.set_state(if error.is_none() { StreamState::Complete } else { StreamState::Failed });
     if let Some(error) = &error {

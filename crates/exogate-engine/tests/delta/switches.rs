@@ -28,7 +28,14 @@ async fn deeds(bench: &Bench) {
     let set = |who: &str| Cmdlet::new("Set-Mailbox").text("Identity", who);
     bench.run(set("info@contoso.com").text("DisplayName", "Information")).await;
     bench.run(set("support@contoso.com").texts("GrantSendOnBehalfTo", ["kim.akers@contoso.com"])).await;
-    bench.run(Cmdlet::new("New-Mailbox").switch("Shared").text("Name", "Newcomer").text("DisplayName", "Newcomer")).await;
+    bench
+        .run(
+            Cmdlet::new("New-Mailbox")
+                .switch("Shared")
+                .text("Name", "Newcomer")
+                .text("DisplayName", "Newcomer"),
+        )
+        .await;
     let add = Cmdlet::new("Add-DistributionGroupMember")
         .text("Identity", "All staff")
         .text("Member", "kim.akers@contoso.com")

@@ -145,7 +145,9 @@ async fn resend(
 fn courier(gateway: &Gateway, source: &Source, name: &str) -> Result<Courier, Problem> {
     let hook = source.webhooks.iter().find(|hook| hook.name == name);
     let hook = hook.ok_or_else(|| {
-        Problem::not_found(format!("There is no webhook {name:?}; GET /sources/{{source}}/webhooks lists them."))
+        Problem::not_found(format!(
+            "There is no webhook {name:?}; GET /sources/{{source}}/webhooks lists them."
+        ))
     })?;
     Ok(Courier::new(source.store.clone(), Arc::clone(hook), Arc::clone(&gateway.clock)))
 }

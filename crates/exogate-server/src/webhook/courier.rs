@@ -79,8 +79,7 @@ impl Courier {
             Feed::Changes(page) => page,
         };
         let filter = self.filter().await?;
-        let Portion { wanted, last, held } =
-            portion(page, &filter, state.until, self.hook.await_author, now);
+        let Portion { wanted, last, held } = portion(page, &filter, state.until, self.hook.await_author, now);
         let Some(last) = last else { return Ok(held.map_or(Step::Idle, Step::Waiting)) };
         if wanted.is_empty() {
             (state.sequence, state.until) = (last, None);
@@ -231,10 +230,8 @@ mod tests {
         let waits: Vec<u64> = [1, 2, 3, 8, 9, 40].map(|failures| wait(failures).as_secs()).to_vec();
         assert_eq!(waits, [30, 60, 120, 3600, 3600, 3600]);
         let now = Timestamp::UNIX_EPOCH;
-        let wanted = |seconds| Undelivered {
-            reason: "busy".into(),
-            retry_after: Some(Duration::from_secs(seconds)),
-        };
+        let wanted =
+            |seconds| Undelivered { reason: "busy".into(), retry_after: Some(Duration::from_secs(seconds)) };
         let next = |seconds| failed(&WebhookState::new(0, now), wanted(seconds), now).next_at.as_second();
         assert_eq!([next(5), next(90), next(1_000_000)], [30, 90, 3600]);
     }

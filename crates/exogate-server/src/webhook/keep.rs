@@ -71,7 +71,11 @@ fn tell(source: &Source, hook: &Webhook, step: &Step) {
         }
         Step::ToldToStartOver => {
             count("ok");
-            tracing::warn!(source = source_name, webhook, "a webhook fell behind what is kept and was told to start over");
+            tracing::warn!(
+                source = source_name,
+                webhook,
+                "a webhook fell behind what is kept and was told to start over"
+            );
         }
         Step::Failed { reason, failures, until } => {
             count("failed");
@@ -80,7 +84,10 @@ fn tell(source: &Source, hook: &Webhook, step: &Step) {
         Step::GivenUp { reason, changes } => {
             count("failed");
             tracing::error!(
-                source = source_name, webhook, reason, changes,
+                source = source_name,
+                webhook,
+                reason,
+                changes,
                 "a webhook did not take a message for too long; its changes are dead letters now"
             );
         }

@@ -97,7 +97,10 @@ impl Message {
     pub(super) fn of_changes(id: String, source: &str, webhook: &str, changes: Vec<ChangeRecord>) -> Self {
         let timestamp = changes.last().map_or(Timestamp::UNIX_EPOCH, |last| last.at);
         let changes = Some(changes.into_iter().map(Change::from).collect());
-        Self::told(id, &Told { r#type: "changes", timestamp, data: Data { source, webhook, changes, cursor: None } })
+        Self::told(
+            id,
+            &Told { r#type: "changes", timestamp, data: Data { source, webhook, changes, cursor: None } },
+        )
     }
 
     /// Changes were lost to the receiver: it has to read the state anew.
@@ -153,7 +156,8 @@ mod tests {
     fn a_signature_is_that_of_the_specification() {
         // The example of the specification's own libraries.
         let key = SigningKey::of(&"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()).unwrap();
-        let message = Message { id: "msg_p5jXN8AQM9LWM0D4loKWxJek".into(), body: r#"{"test": 2432232314}"#.into() };
+        let message =
+            Message { id: "msg_p5jXN8AQM9LWM0D4loKWxJek".into(), body: r#"{"test": 2432232314}"#.into() };
         let signed = message.sign(&key, Timestamp::from_second(1_614_265_330).unwrap());
         assert_eq!(signed.signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }

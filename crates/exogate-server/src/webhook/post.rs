@@ -77,7 +77,8 @@ impl Post for HttpPost {
             if status.is_success() {
                 return Ok(());
             }
-            let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let seconds =
+                answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             let reason = if status.is_redirection() {
                 format!("the receiver answered {status}; redirects are not followed: give its own address")
             } else {

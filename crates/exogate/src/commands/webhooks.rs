@@ -65,14 +65,17 @@ pub fn run(args: &Args, app: &App) -> Outcome {
         let store = connect::stored_source(&config, source, &app.environment).await?;
         match &args.action {
             None | Some(Action::List) => list(source, &store, app).await,
-            Some(Action::Test { name }) => test(&courier(source, &store, name, app)?, source, name, app).await,
+            Some(Action::Test { name }) => {
+                test(&courier(source, &store, name, app)?, source, name, app).await
+            }
             Some(Action::Dead { name }) => {
                 courier(source, &store, name, app)?;
                 dead(&store, name, app).await
             }
             Some(Action::Resend { name }) => resend(&courier(source, &store, name, app)?, name, app).await,
             Some(Action::Discard { name }) => {
-                let count = courier(source, &store, name, app)?.discard().await.map_err(connect::from_store)?;
+                let count =
+                    courier(source, &store, name, app)?.discard().await.map_err(connect::from_store)?;
                 app.console.print(&format!("{} forgotten", dead_letters(count)))?;
                 Ok(Exit::Done)
             }
@@ -122,8 +125,9 @@ struct Hook(Standing);
 
 impl Row for Hook {
     fn table(&self) -> Vec<String> {
-        let Standing { name, url, state, behind, dead_letters, failures, reason, next_at, delivered_at, .. } =
-            &self.0;
+        let Standing {
+            name, url, state, behind, dead_letters, failures, reason, next_at, delivered_at, ..
+        } = &self.0;
         let trouble = reason.as_ref().map_or_else(String::new, |reason| {
             let next = next_at.map(super::instant).unwrap_or_default();
             format!("{failures} in a row: {reason}; again at {next}")
@@ -150,13 +154,16 @@ async fn test(courier: &Courier, source: &Source, name: &str, app: &App) -> Outc
             app.console.print(&format!("{name} took a message of source {}", source.name))?;
             Ok(Exit::Done)
         }
-        Err(failure) => Err(Failure::message(Exit::Failed, format!("{name} did not take it: {}", failure.reason))),
+        Err(failure) => {
+            Err(Failure::message(Exit::Failed, format!("{name} did not take it: {}", failure.reason)))
+        }
     }
 }
 
 async fn dead(store: &SourceStore, name: &str, app: &App) -> Outcome {
     let letters = store.dead_letters(name).await.map_err(connect::from_store)?;
-    let headings = Headings::same(&["number", "given up", "attempts", "object", "name", "change", "by", "reason"]);
+    let headings =
+        Headings::same(&["number", "given up", "attempts", "object", "name", "change", "by", "reason"]);
     app.list(|sink| {
         let mut listing = Listing::new(sink, app.view_format(), headings);
         for (letter, change) in letters {

@@ -19,9 +19,8 @@ pub fn read(mut section: Section<'_>) -> DeltaOptions {
         .integer("reread_percent", 1..=100)
         .and_then(|percent| u8::try_from(percent).ok())
         .unwrap_or(default.reread_percent);
-    let freshness = section
-        .time("freshness", Duration::from_secs(5 * 60), "five minutes")
-        .unwrap_or(default.freshness);
+    let freshness =
+        section.time("freshness", Duration::from_secs(5 * 60), "five minutes").unwrap_or(default.freshness);
     section.finish();
     DeltaOptions { directory, change_time, activity, sweep, reread, freshness, reread_percent, ..default }
 }

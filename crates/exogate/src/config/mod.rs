@@ -15,8 +15,8 @@ mod sign_in;
 pub mod source;
 pub mod template;
 pub mod tenant;
-pub mod traces;
 pub mod time;
+pub mod traces;
 pub mod webhook;
 
 #[cfg(test)]

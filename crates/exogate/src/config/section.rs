@@ -148,7 +148,11 @@ impl<'a> Section<'a> {
     }
 
     /// Some of a few words; none where the key is absent.
-    pub fn some_of<T: Copy + PartialEq>(&mut self, name: &'static str, choices: &[(&'static str, T)]) -> Vec<T> {
+    pub fn some_of<T: Copy + PartialEq>(
+        &mut self,
+        name: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Vec<T> {
         let mut chosen = Vec::new();
         for item in self.list(name).unwrap_or_default() {
             let word = item.value.as_str();

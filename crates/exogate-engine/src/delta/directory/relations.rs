@@ -16,7 +16,11 @@ use crate::delta::found::{Found, Round};
 
 /// Brings the managers up to date of users whom nobody tells different: their manager went to the
 /// recycle bin, or came out of it.
-pub(super) async fn managed(round: Round<'_>, users: &mut Users, reports: &BTreeSet<String>) -> Result<(), StreamError> {
+pub(super) async fn managed(
+    round: Round<'_>,
+    users: &mut Users,
+    reports: &BTreeSet<String>,
+) -> Result<(), StreamError> {
     const MANAGER: &str = "manager";
     let (_, reader) = all_users::changes(&round.aggregation.context);
     if !reader.properties().any(|property| property == MANAGER) {
