@@ -1,5 +1,7 @@
 //! Attribute values and their types, and the tolerant reading of what a tenant sends.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -45,6 +47,18 @@ pub enum AttributeValue {
     Text(String),
     /// A multi-valued attribute; sorted where the order has no meaning.
     Many(Vec<String>),
+}
+
+impl fmt::Display for AttributeValue {
+    /// In words, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boolean(flag) => flag.fmt(f),
+            Self::Integer(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+            Self::Many(values) => f.write_str(&values.join(", ")),
+        }
+    }
 }
 
 /// A value that does not fit the type its schema declares.

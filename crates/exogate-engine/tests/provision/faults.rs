@@ -34,6 +34,8 @@ fn faults(exchange: bool) -> Vec<(&'static str, FaultAction, bool, First)> {
         ("429 without", status(429, None), true, First::Done),
         ("503", status(503, None), true, First::DoneOrOpen),
         ("504", status(504, None), true, First::DoneOrOpen),
+        ("500", status(500, None), true, First::DoneOrOpen),
+        ("an expired token", status(401, None), true, First::Done),
         ("truncated answer", FaultAction::Truncate, true, First::Done),
         ("a gateway's page", FaultAction::Html { status: 502 }, true, First::DoneOrOpen),
         ("a slow answer", FaultAction::Delay { millis: 30 }, true, First::Done),
@@ -41,6 +43,8 @@ fn faults(exchange: bool) -> Vec<(&'static str, FaultAction, bool, First)> {
     if exchange {
         faults.extend([
             ("plain-text throttling", FaultAction::PlainThrottle { status: 200 }, true, First::Done),
+            ("plain-text throttling as 503", FaultAction::PlainThrottle { status: 503 }, true, First::Done),
+            ("another language", FaultAction::Localise { language: "de-DE".into() }, true, First::Done),
             (
                 "transient type in a 400",
                 FaultAction::Transient400 { exception: "StorageTransientException".into() },

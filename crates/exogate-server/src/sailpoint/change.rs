@@ -233,7 +233,7 @@ pub(super) fn operation(
         Op::Remove if single => {
             let there = known.and_then(|known| account.attributes.get(&known.name));
             // What is not its value need not be removed.
-            let is_it = value.scalars().iter().any(|scalar| Some(scalar.to_text()) == there.map(text));
+            let is_it = value.scalars().iter().any(|scalar| Some(scalar.to_text()) == there.map(ToString::to_string));
             (value.scalars().is_empty() || is_it).then(|| made(Op::Set, PlanValue::None)).flatten()
         }
         op => made(op, value),
@@ -249,16 +249,7 @@ pub(super) fn is_missing(operation: &AttributeOperation, account: &Account) -> b
         Some((_, AttributeValue::Many(values))) => {
             !wanted.iter().all(|one| values.iter().any(|value| value.eq_ignore_ascii_case(&one.to_text())))
         }
-        Some((_, single)) => !matches!(wanted, [one] if one.to_text() == text(single)),
-    }
-}
-
-fn text(value: &AttributeValue) -> String {
-    match value {
-        AttributeValue::Boolean(flag) => flag.to_string(),
-        AttributeValue::Integer(number) => number.to_string(),
-        AttributeValue::Text(text) => text.clone(),
-        AttributeValue::Many(values) => values.join(", "),
+        Some((_, single)) => !matches!(wanted, [one] if one.to_text() == single.to_string()),
     }
 }
 

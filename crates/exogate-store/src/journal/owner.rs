@@ -49,14 +49,18 @@ impl Drop for Owner {
 
 /// Whether the owner is certainly gone, by its last sign of life.
 pub(super) fn is_gone(owner: &str, beat: Option<i64>, now: i64) -> bool {
+    if OPEN.lock().unwrap_or_else(PoisonError::into_inner).contains(owner) {
+        return false;
+    }
     let process = owner.split('|').next().unwrap_or_default();
-    if lease::this_process().as_deref().unwrap_or_default() == process {
-        return !OPEN.lock().unwrap_or_else(PoisonError::into_inner).contains(owner);
+    if !process.is_empty() && lease::this_process().as_deref() == Some(process) {
+        return true;
     }
     if lease::is_of_this_system(process) {
         return lease::is_known_dead(process);
     }
-    // One far in the future was shown by a clock that has been set back since.
+    // Of another system, or of one that tells nothing of its processes. A sign far in the future was
+    // shown by a clock that has been set back since.
     beat.is_none_or(|beat| now.abs_diff(beat) > LASTS.unsigned_abs())
 }
 

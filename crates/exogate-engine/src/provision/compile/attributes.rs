@@ -293,9 +293,9 @@ fn is_so(before: Option<&AttributeValue>, change: &ValueChange) -> bool {
 }
 
 fn line(edit: &Edit, before: Option<&AttributeValue>) -> Shown {
-    let before = before.map_or_else(|| "(none)".to_owned(), words);
+    let before = before.map_or_else(|| "(none)".to_owned(), ToString::to_string);
     let after = match &edit.change {
-        ValueChange::Set(value) => words(value),
+        ValueChange::Set(value) => value.to_string(),
         ValueChange::Clear => "(none)".to_owned(),
         ValueChange::AddRemove { add, remove } => {
             let signed = |sign: char, values: &[String]| -> Vec<String> {
@@ -305,16 +305,6 @@ fn line(edit: &Edit, before: Option<&AttributeValue>) -> Shown {
         }
     };
     shown(edit.attribute.clone(), before, after)
-}
-
-/// A value in words.
-pub(super) fn words(value: &AttributeValue) -> String {
-    match value {
-        AttributeValue::Boolean(flag) => flag.to_string(),
-        AttributeValue::Integer(number) => number.to_string(),
-        AttributeValue::Text(text) => text.clone(),
-        AttributeValue::Many(values) => values.join(", "),
-    }
 }
 
 /// The policy and the reading cmdlet for a group that Exchange knows.

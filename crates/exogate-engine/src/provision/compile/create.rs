@@ -4,7 +4,7 @@ use exogate_model::group::{GroupKind, MembershipRole};
 use exogate_model::operation::{Action, GroupDefinition, Party, Request, Target, TargetKind, ValueChange};
 use exogate_model::plan::{AttributeOperation, GroupRequest, Op};
 
-use super::attributes::{missing, of_group, words};
+use super::attributes::{missing, of_group};
 use super::memberships::unfit;
 use super::{Compiler, Phase, Step, shown};
 use crate::provision::call::goes_with_creation;
@@ -138,7 +138,7 @@ impl Compiler<'_> {
         }
         for edit in &definition.edits {
             if let ValueChange::Set(value) = &edit.change {
-                lines.push(shown(edit.attribute.clone(), "(none)", words(value)));
+                lines.push(shown(edit.attribute.clone(), "(none)", value.to_string()));
             }
         }
         let room = BOUND_AT_ONCE.saturating_sub(definition.owners.len());

@@ -7,7 +7,6 @@ use exogate_model::plan::{AttributeOperation, Op, UserOperation, UserRequest};
 use exogate_model::schema::{AttributeDefinition, AttributeSource};
 use exogate_model::value::AttributeValue;
 
-use super::attributes::words;
 use super::create::alias_of;
 use super::{Compiler, Phase, Step, shown};
 use crate::provision::error::Problem;
@@ -122,7 +121,7 @@ impl Compiler<'_> {
                 _ => None,
             }
         };
-        let text = |value: Option<AttributeValue>| value.map(|value| words(&value));
+        let text = |value: Option<AttributeValue>| value.map(|value| value.to_string());
         take("userPrincipalName");
         let definition = UserDefinition {
             name: of.to_owned(),
@@ -137,7 +136,7 @@ impl Compiler<'_> {
             shown("accountEnabled", "(none)", definition.enabled.to_string()),
         ];
         lines.extend(definition.edits.iter().filter_map(|edit| match &edit.change {
-            ValueChange::Set(value) => Some(shown(edit.attribute.clone(), "(none)", words(value))),
+            ValueChange::Set(value) => Some(shown(edit.attribute.clone(), "(none)", value.to_string())),
             _ => None,
         }));
         self.steps.push(Step {
