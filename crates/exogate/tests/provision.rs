@@ -69,7 +69,9 @@ async fn directory_groups_go_through_graph() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plan_is_shown_applied_once_and_undone() {
-    let (_tenant, sandbox) = ready(Scenario::default()).await;
+    let (tenant, sandbox) = ready(Scenario::default()).await;
+    let writes = || tenant.sim.world().state().audit().iter().filter(|record| record.succeeded).count();
+    let untouched = writes();
     sandbox.write(
         "plan.yaml",
         "key: joiner-1\naccounts:\n  - account: kim.akers@contoso.com\n    attributes:\n      - { op: add, name: sharedMailbox, value: ['O365Support: FullAccess', 'O365Support: SendAs'] }\n      - { op: set, name: EXO_CustomAttribute1, value: Sales }\n      - { op: add, name: groups, value: All staff }\n",
@@ -88,7 +90,19 @@ async fn a_plan_is_shown_applied_once_and_undone() {
     }
     let refused = sandbox.run_beside(&["apply", "plan.yaml"]).await.exits(2);
     assert!(refused.stderr.contains("--yes"), "{}", refused.all());
+    let shown = sandbox.run_beside(&["plan", "plan.yaml", "--json"]).await.ok();
+    assert_eq!(lines(&shown.stdout).len(), 4);
+    assert!(lines(&shown.stdout).iter().all(|line| line["command"].is_string()), "{}", shown.all());
+    assert_eq!(writes(), untouched, "nothing was written so far");
     assert_eq!(change(&sandbox, &["apply", "plan.yaml", "--yes"]).await, ["done"; 4]);
+    // Stored state and feed know at once, and know that it was us.
+    let feed = lines(&sandbox.run_beside(&["changes", "--json"]).await.ok().stdout);
+    assert_eq!(feed.len(), 4, "{feed:#?}");
+    assert!(
+        feed.iter().all(|line| line["by"]["who"] == "ours" && line["learnt"] == "provisioned"),
+        "{feed:#?}"
+    );
+    assert_eq!(rights(&account(&sandbox, KIM).await), ["O365Support: FullAccess", "O365Support: SendAs"]);
     let again = sandbox.run_beside(&["apply", "plan.yaml", "--yes", "--json"]).await.ok();
     assert!(lines(&again.stdout).iter().all(|line| line["repeated"] == true), "{}", again.all());
     let id = lines(&again.stdout)[0]["plan"].as_str().unwrap().to_owned();

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod get;
 pub mod grant;
 pub mod group;
+mod image;
 pub mod init;
 pub mod man;
 pub mod operations;

@@ -5,7 +5,7 @@ use exogate_model::operation::{Entry, Outcome as Ended};
 use exogate_store::{Journal, JournalRecord};
 use serde_json::{Value, json};
 
-use super::{App, change, instant};
+use super::{App, change, image, instant};
 use crate::config::Source;
 use crate::connect;
 use crate::exit::Exit;
@@ -217,7 +217,7 @@ fn text(record: &JournalRecord) -> String {
             text
         }
         Entry::Begun { attempt, before, .. } => {
-            format!("{head}{number}, attempt {attempt}; before: {}", json!(before))
+            format!("{head}{number}, attempt {attempt}; before: {}", image::in_words(before))
         }
         Entry::Answered { said } => format!("{head}{number}: {said}"),
         Entry::Finished { outcome, made } => {

@@ -119,7 +119,18 @@ account_attributes = [
     "EXO_Alias",
     "EXO_RecipientTypeDetails",
     "EXO_HiddenFromAddressListsEnabled",
+    "EXO_CustomAttribute1",
 ]
+group_attributes = ["EXO_PrimarySmtpAddress", "EXO_CustomAttribute1"]
+
+# What may be set; the last of these only after somebody has confirmed it.
+[sources.simulated.policy]
+account = [
+    "EXO_EmailAddresses",
+    "EXO_CustomAttribute1",
+    {{ name = "EXO_HiddenFromAddressListsEnabled", review_required = true }},
+]
+distribution_list = ["EXO_CustomAttribute1"]
 
 [sources.simulated.sign_in]
 method = "certificate"
