@@ -233,7 +233,8 @@ pub(super) fn operation(
         Op::Remove if single => {
             let there = known.and_then(|known| account.attributes.get(&known.name));
             // What is not its value need not be removed.
-            let is_it = value.scalars().iter().any(|scalar| Some(scalar.to_text()) == there.map(ToString::to_string));
+            let is_it =
+                value.scalars().iter().any(|scalar| Some(scalar.to_text()) == there.map(ToString::to_string));
             (value.scalars().is_empty() || is_it).then(|| made(Op::Set, PlanValue::None)).flatten()
         }
         op => made(op, value),
