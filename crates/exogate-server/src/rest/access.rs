@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Path, Query, Reading};
+use super::params::OfSource;
 use super::problem::Problem;
 use super::refusals::Refusals;
 use crate::gateway::Gateway;
@@ -103,6 +104,14 @@ struct Who {
     rights: Vec<RightOnMailbox>,
 }
 
+impl From<access::Who> for Who {
+    fn from(found: access::Who) -> Self {
+        let access::Who { mailbox, label, address, effective, rows } = found;
+        let rights = rows.into_iter().map(RightOnMailbox::from).collect();
+        Self { mailbox, label, address, effective, rights }
+    }
+}
+
 /// One right on one mailbox.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -159,6 +168,13 @@ struct What {
     rights: Vec<RightOfHolder>,
 }
 
+impl From<access::What> for What {
+    fn from(found: access::What) -> Self {
+        let access::What { id, name, effective, rows } = found;
+        Self { id, name, effective, rights: rows.into_iter().map(RightOfHolder::from).collect() }
+    }
+}
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -169,8 +185,11 @@ struct AccessQuery {
     effective: bool,
 }
 
-#[derive(Deserialize)]
+/// One mailbox.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
 struct WhoPath {
+    /// Id, address, label or name of the mailbox
     mailbox: String,
 }
 
@@ -183,11 +202,7 @@ struct WhoPath {
     path = "/sources/{source}/who/{mailbox}",
     operation_id = "whoHasRights",
     tag = "access",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("mailbox" = String, Path, description = "Id, address, label or name of the mailbox"),
-        AccessQuery
-    ),
+    params(OfSource, WhoPath, AccessQuery),
     responses((status = 200, description = "The rights on the mailbox", body = Who), Refusals)
 )]
 async fn who(
@@ -195,18 +210,14 @@ async fn who(
     Path(path): Path<WhoPath>,
     Query(query): Query<AccessQuery>,
 ) -> Result<Json<Who>, Problem> {
-    let found = source.view.who(&path.mailbox, query.effective).await?;
-    Ok(Json(Who {
-        mailbox: found.mailbox,
-        label: found.label,
-        address: found.address,
-        effective: found.effective,
-        rights: found.rows.into_iter().map(RightOnMailbox::from).collect(),
-    }))
+    Ok(Json(source.view.who(&path.mailbox, query.effective).await?.into()))
 }
 
-#[derive(Deserialize)]
+/// One who may hold rights.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
 struct WhatPath {
+    /// Id or address of an account; or id, address or name of a group
     holder: String,
 }
 
@@ -219,11 +230,7 @@ struct WhatPath {
     path = "/sources/{source}/what/{holder}",
     operation_id = "whatIsHeld",
     tag = "access",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("holder" = String, Path, description = "Id or address of an account; or id, address or name of a group"),
-        AccessQuery
-    ),
+    params(OfSource, WhatPath, AccessQuery),
     responses((status = 200, description = "The rights that it has", body = What), Refusals)
 )]
 async fn what(
@@ -231,11 +238,5 @@ async fn what(
     Path(path): Path<WhatPath>,
     Query(query): Query<AccessQuery>,
 ) -> Result<Json<What>, Problem> {
-    let found = source.view.what(&path.holder, query.effective).await?;
-    Ok(Json(What {
-        id: found.id,
-        name: found.name,
-        effective: found.effective,
-        rights: found.rows.into_iter().map(RightOfHolder::from).collect(),
-    }))
+    Ok(Json(source.view.what(&path.holder, query.effective).await?.into()))
 }

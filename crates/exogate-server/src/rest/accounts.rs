@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use super::extract::{Path, Query, Reading};
 use super::page::{self, Limit, Text};
+use super::params::{FieldsQuery, OfSource};
 use super::problem::Problem;
 use super::refusals::Refusals;
 use super::value::Fields;
@@ -88,7 +89,7 @@ struct ListQuery {
     path = "/sources/{source}/accounts",
     operation_id = "listAccounts",
     tag = "accounts",
-    params(("source" = String, Path, description = "Name of the source"), ListQuery),
+    params(OfSource, ListQuery),
     responses((status = 200, description = "A page of accounts", body = AccountPage), Refusals)
 )]
 async fn list(
@@ -110,18 +111,12 @@ async fn list(
     }))
 }
 
-#[derive(Deserialize)]
-struct OnePath {
-    account: String,
-}
-
+/// One account.
 #[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct OneQuery {
-    /// The attributes wanted, with commas between them; all where it is left out.
-    #[param(value_type = Option<String>, min_length = 1, example = "displayName,sharedMailbox")]
-    fields: Option<Text>,
+#[into_params(parameter_in = Path)]
+struct AccountPath {
+    /// Object id, user principal name or mail address
+    account: String,
 }
 
 /// Show an account.
@@ -130,17 +125,13 @@ struct OneQuery {
     path = "/sources/{source}/accounts/{account}",
     operation_id = "getAccount",
     tag = "accounts",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("account" = String, Path, description = "Object id, user principal name or mail address"),
-        OneQuery
-    ),
+    params(OfSource, AccountPath, FieldsQuery),
     responses((status = 200, description = "The account", body = Account), Refusals)
 )]
 async fn get(
     Reading(source): Reading,
-    Path(path): Path<OnePath>,
-    Query(query): Query<OneQuery>,
+    Path(path): Path<AccountPath>,
+    Query(query): Query<FieldsQuery>,
 ) -> Result<Json<Account>, Problem> {
     let fields = Fields::of(query.fields.as_ref(), &source.context.account_schema, &[])?;
     Ok(Json(Account::of(source.view.account(&path.account).await?, &fields)))

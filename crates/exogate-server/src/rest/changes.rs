@@ -26,6 +26,7 @@ use utoipa_axum::routes;
 use super::change::{Change, ChangedObject};
 use super::extract::{Query, Reading};
 use super::page::{Limit, Text};
+use super::params::OfSource;
 use super::problem::Problem;
 use super::refusals::Refusals;
 use crate::gateway::{Gateway, Source};
@@ -110,7 +111,7 @@ impl<'de> Deserialize<'de> for Wait {
     path = "/sources/{source}/changes",
     operation_id = "listChanges",
     tag = "changes",
-    params(("source" = String, Path, description = "Name of the source"), ListQuery),
+    params(OfSource, ListQuery),
     responses(
         (status = 200, description = "A page of the feed", body = ChangePage),
         (status = 410, description = "What comes after the cursor is no longer kept", body = Problem,
@@ -177,7 +178,7 @@ struct FollowQuery {
     path = "/sources/{source}/changes/stream",
     operation_id = "followChanges",
     tag = "changes",
-    params(("source" = String, Path, description = "Name of the source"), FollowQuery),
+    params(OfSource, FollowQuery),
     responses(
         (status = 200, description = "Changes, each a line of JSON", content_type = "application/x-ndjson",
             body = String),

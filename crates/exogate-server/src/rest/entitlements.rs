@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use super::extract::{Query, Reading};
 use super::page::{self, Limit, Text, Within};
+use super::params::OfSource;
 use super::problem::Problem;
 use super::refusals::Refusals;
 use crate::gateway::Gateway;
@@ -124,7 +125,7 @@ struct ListQuery {
     path = "/sources/{source}/entitlements",
     operation_id = "listEntitlements",
     tag = "entitlements",
-    params(("source" = String, Path, description = "Name of the source"), ListQuery),
+    params(OfSource, ListQuery),
     responses((status = 200, description = "A page of entitlements", body = EntitlementPage), Refusals)
 )]
 async fn list(

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use super::extract::{Path, Query, Reading};
 use super::page::{self, Limit, Text};
+use super::params::OfSource;
 use super::problem::Problem;
 use super::refusals::Refusals;
 use super::value::Fields;
@@ -192,7 +193,7 @@ struct ListQuery {
     path = "/sources/{source}/groups",
     operation_id = "listGroups",
     tag = "groups",
-    params(("source" = String, Path, description = "Name of the source"), ListQuery),
+    params(OfSource, ListQuery),
     responses((status = 200, description = "A page of groups", body = GroupPage), Refusals)
 )]
 async fn list(Reading(source): Reading, Query(query): Query<ListQuery>) -> Result<Json<GroupPage>, Problem> {
@@ -210,15 +211,19 @@ async fn list(Reading(source): Reading, Query(query): Query<ListQuery>) -> Resul
     }))
 }
 
-#[derive(Deserialize)]
-struct OnePath {
+/// One group.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct GroupPath {
+    /// Id, mail address or display name
     group: String,
 }
 
+/// How much of a group is wanted.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct OneQuery {
+struct GroupFieldsQuery {
     /// The attributes wanted, and `members` and `owners`, with commas between them; all where it is left
     /// out.
     #[param(value_type = Option<String>, min_length = 1, example = "displayName,members")]
@@ -231,17 +236,13 @@ struct OneQuery {
     path = "/sources/{source}/groups/{group}",
     operation_id = "getGroup",
     tag = "groups",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("group" = String, Path, description = "Id, mail address or display name"),
-        OneQuery
-    ),
+    params(OfSource, GroupPath, GroupFieldsQuery),
     responses((status = 200, description = "The group", body = Group), Refusals)
 )]
 async fn get(
     Reading(source): Reading,
-    Path(path): Path<OnePath>,
-    Query(query): Query<OneQuery>,
+    Path(path): Path<GroupPath>,
+    Query(query): Query<GroupFieldsQuery>,
 ) -> Result<Json<Group>, Problem> {
     let fields = Fields::of(query.fields.as_ref(), &source.context.group_schema, &[MEMBERS, OWNERS])?;
     Ok(Json(Group::of(source.view.group(&path.group).await?, &fields)))

@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 use super::extract::{Administering, NoParameters, Path, Query, Reading};
 use super::operation::{Operation, Outcome, Plan};
 use super::page::{self, Limit, Text, Within};
+use super::params::{OfSource, OperationPath};
 use super::problem::Problem;
 use super::refusals::Refusals;
 use crate::gateway::{Gateway, Source};
@@ -82,7 +83,7 @@ struct ListQuery {
     path = "/sources/{source}/operations",
     operation_id = "listOperations",
     tag = "operations",
-    params(("source" = String, Path, description = "Name of the source"), ListQuery),
+    params(OfSource, ListQuery),
     responses((status = 200, description = "A page of operations", body = OperationPage), Refusals)
 )]
 async fn list(
@@ -174,26 +175,18 @@ struct OperationHistory {
     history: Vec<Step>,
 }
 
-#[derive(Deserialize)]
-struct OnePath {
-    operation: String,
-}
-
 /// Show an operation: who asked, what was there before, every attempt, how it ended.
 #[utoipa::path(
     get,
     path = "/sources/{source}/operations/{operation}",
     operation_id = "getOperation",
     tag = "operations",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("operation" = String, Path, description = "`plan.number`", example = "3f9a1c22b0.1")
-    ),
+    params(OfSource, OperationPath),
     responses((status = 200, description = "The operation", body = OperationHistory), Refusals)
 )]
 async fn get(
     Reading(source): Reading,
-    Path(path): Path<OnePath>,
+    Path(path): Path<OperationPath>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Json<OperationHistory>, Problem> {
     one(&source, &path.operation).await.map(Json)
@@ -249,7 +242,7 @@ struct VerifyQuery {
     path = "/sources/{source}/journal/verify",
     operation_id = "verifyJournal",
     tag = "operations",
-    params(("source" = String, Path, description = "Name of the source"), VerifyQuery),
+    params(OfSource, VerifyQuery),
     responses((status = 200, description = "Whether it is sound", body = Verified), Refusals)
 )]
 async fn verify(

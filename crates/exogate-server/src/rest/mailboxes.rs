@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use super::access::RightOnMailbox;
 use super::extract::{Path, Query, Reading};
 use super::page::{self, Limit, Text};
+use super::params::{FieldsQuery, MailboxPath, OfSource};
 use super::problem::Problem;
 use super::refusals::Refusals;
 use super::value::Fields;
@@ -132,7 +133,7 @@ struct ListQuery {
     path = "/sources/{source}/mailboxes",
     operation_id = "listMailboxes",
     tag = "mailboxes",
-    params(("source" = String, Path, description = "Name of the source"), ListQuery),
+    params(OfSource, ListQuery),
     responses((status = 200, description = "A page of mailboxes", body = MailboxPage), Refusals)
 )]
 async fn list(
@@ -153,37 +154,19 @@ async fn list(
     }))
 }
 
-#[derive(Deserialize)]
-struct OnePath {
-    mailbox: String,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct OneQuery {
-    /// The attributes wanted, with commas between them; all where it is left out.
-    #[param(value_type = Option<String>, min_length = 1, example = "EXO_PrimarySmtpAddress")]
-    fields: Option<Text>,
-}
-
 /// Show a mailbox, with the rights on it.
 #[utoipa::path(
     get,
     path = "/sources/{source}/mailboxes/{mailbox}",
     operation_id = "getMailbox",
     tag = "mailboxes",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("mailbox" = String, Path, description = "Id, address, label or name"),
-        OneQuery
-    ),
+    params(OfSource, MailboxPath, FieldsQuery),
     responses((status = 200, description = "The mailbox", body = MailboxWithRights), Refusals)
 )]
 async fn get(
     Reading(source): Reading,
-    Path(path): Path<OnePath>,
-    Query(query): Query<OneQuery>,
+    Path(path): Path<MailboxPath>,
+    Query(query): Query<FieldsQuery>,
 ) -> Result<Json<MailboxWithRights>, Problem> {
     let fields = Fields::of(query.fields.as_ref(), &source.context.account_schema, &[])?;
     let (mailbox, rights) = Mailbox::of(source.view.mailbox(&path.mailbox).await?, &fields);

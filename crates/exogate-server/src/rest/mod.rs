@@ -17,6 +17,7 @@ mod journal;
 mod mailboxes;
 mod operation;
 mod page;
+mod params;
 mod plan_request;
 mod plans;
 mod problem;

@@ -20,6 +20,7 @@ use super::carry_out::{self, WaitQuery};
 use super::extract::{Json, NoParameters, Path, Provisioning, Query, Reading};
 use super::operation::{Operation, Plan, PlanState};
 use super::page::{self, Limit, Text};
+use super::params::{KeyHeader, OfSource, PlanPath};
 use super::plan_request::PlanRequest;
 use super::problem::Problem;
 use super::refusals::{BodyRefusals, ChangeRefusals, Refusals};
@@ -74,7 +75,7 @@ pub fn unreviewed(operations: Vec<model::Operation>, source: &Source) -> Problem
     path = "/sources/{source}/plans/compile",
     operation_id = "compilePlan",
     tag = "plans",
-    params(("source" = String, Path, description = "Name of the source")),
+    params(OfSource),
     request_body = PlanRequest,
     responses((status = 200, description = "What the plan would do", body = Compiled), Refusals, BodyRefusals, ChangeRefusals)
 )]
@@ -99,12 +100,7 @@ async fn compile(
     path = "/sources/{source}/plans",
     operation_id = "applyPlan",
     tag = "plans",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key is the same request",
-            min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-        WaitQuery
-    ),
+    params(OfSource, KeyHeader, WaitQuery),
     request_body = PlanRequest,
     responses(
         (status = 200, description = "The plan has ended; `state` says how", body = Plan),
@@ -167,7 +163,7 @@ struct ListQuery {
     path = "/sources/{source}/plans",
     operation_id = "listPlans",
     tag = "plans",
-    params(("source" = String, Path, description = "Name of the source"), ListQuery),
+    params(OfSource, ListQuery),
     responses((status = 200, description = "A page of plans", body = PlanPage), Refusals)
 )]
 async fn list(
@@ -185,26 +181,18 @@ async fn list(
     Ok(JsonBody(PlanPage { items, next: next.as_ref().map(page::encode).transpose()? }))
 }
 
-#[derive(Deserialize)]
-struct OnePath {
-    plan: String,
-}
-
 /// Show a plan: its operations, and how each of them ended.
 #[utoipa::path(
     get,
     path = "/sources/{source}/plans/{plan}",
     operation_id = "getPlan",
     tag = "plans",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("plan" = String, Path, description = "Id of the plan")
-    ),
+    params(OfSource, PlanPath),
     responses((status = 200, description = "The plan", body = Plan), Refusals)
 )]
 async fn get(
     Reading(source): Reading,
-    Path(path): Path<OnePath>,
+    Path(path): Path<PlanPath>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<JsonBody<Plan>, Problem> {
     Ok(JsonBody(stored(&source, &path.plan).await?))
@@ -226,10 +214,7 @@ pub async fn stored(source: &Source, id: &str) -> Result<Plan, Problem> {
     path = "/sources/{source}/plans/{plan}/progress",
     operation_id = "watchPlan",
     tag = "plans",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("plan" = String, Path, description = "Id of the plan")
-    ),
+    params(OfSource, PlanPath),
     responses(
         (status = 200, description = "Events: `operation` with an Operation, `end` with a Plan",
             content_type = "text/event-stream", body = ServerSentEvent),
@@ -239,7 +224,7 @@ pub async fn stored(source: &Source, id: &str) -> Result<Plan, Problem> {
 async fn progress(
     State(gateway): State<Gateway>,
     Reading(source): Reading,
-    Path(path): Path<OnePath>,
+    Path(path): Path<PlanPath>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let first = stored(&source, &path.plan).await?;

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::extract::{Administering, Json, NoParameters, Path, Query, Reading};
 use super::page::{self, Limit, Text};
+use super::params::{OfSource, RunPath};
 use super::plans::{ServerSentEvent, event};
 use super::problem::{self, Problem};
 use super::refusals::{BodyRefusals, Refusals};
@@ -230,7 +231,7 @@ struct ListQuery {
     path = "/sources/{source}/runs",
     operation_id = "listRuns",
     tag = "runs",
-    params(("source" = String, Path, description = "Name of the source"), ListQuery),
+    params(OfSource, ListQuery),
     responses((status = 200, description = "A page of runs", body = RunPage), Refusals)
 )]
 async fn list(
@@ -264,7 +265,7 @@ async fn list(
     path = "/sources/{source}/runs",
     operation_id = "startRun",
     tag = "runs",
-    params(("source" = String, Path, description = "Name of the source")),
+    params(OfSource),
     request_body = RunRequest,
     responses((status = 202, description = "The run has begun", body = Run), Refusals, BodyRefusals)
 )]
@@ -313,11 +314,6 @@ async fn began(source: &Source, id: Uuid) -> Result<Response, Problem> {
     Ok(response)
 }
 
-#[derive(Deserialize)]
-struct OnePath {
-    run: String,
-}
-
 async fn record(source: &Source, id: &str) -> Result<RunRecord, Problem> {
     let found = match id.parse::<Uuid>() {
         Ok(id) => source.store.run(id).await?,
@@ -338,15 +334,12 @@ fn ours(gateway: &Gateway, source: &Source, id: Uuid) -> Option<ActiveRun> {
     path = "/sources/{source}/runs/{run}",
     operation_id = "getRun",
     tag = "runs",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("run" = String, Path, description = "Id of the run")
-    ),
+    params(OfSource, RunPath),
     responses((status = 200, description = "The run", body = Run), Refusals)
 )]
 async fn get(
     Reading(source): Reading,
-    Path(path): Path<OnePath>,
+    Path(path): Path<RunPath>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<JsonBody<Run>, Problem> {
     Ok(JsonBody(record(&source, &path.run).await?.into()))
@@ -415,10 +408,7 @@ impl From<Progress> for RunProgress {
     path = "/sources/{source}/runs/{run}/progress",
     operation_id = "watchRun",
     tag = "runs",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("run" = String, Path, description = "Id of the run")
-    ),
+    params(OfSource, RunPath),
     responses(
         (status = 200, description = "Events: `progress` with a RunProgress, `end` with a Run",
             content_type = "text/event-stream", body = ServerSentEvent),
@@ -428,7 +418,7 @@ impl From<Progress> for RunProgress {
 async fn progress(
     State(gateway): State<Gateway>,
     Reading(source): Reading,
-    Path(path): Path<OnePath>,
+    Path(path): Path<RunPath>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let id = record(&source, &path.run).await?.id;
@@ -449,16 +439,13 @@ async fn progress(
     path = "/sources/{source}/runs/{run}/cancel",
     operation_id = "cancelRun",
     tag = "runs",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("run" = String, Path, description = "Id of the run")
-    ),
+    params(OfSource, RunPath),
     responses((status = 202, description = "It is being stopped", body = Run), Refusals)
 )]
 async fn cancel(
     State(gateway): State<Gateway>,
     Administering { source, .. }: Administering,
-    Path(path): Path<OnePath>,
+    Path(path): Path<RunPath>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Response, Problem> {
     let id = record(&source, &path.run).await?.id;

@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{NoParameters, Query, Reading};
+use super::params::OfSource;
 use super::problem::Problem;
 use super::refusals::Refusals;
 use super::runs::Run;
@@ -138,7 +139,7 @@ async fn list(
     path = "/sources/{source}",
     operation_id = "getSource",
     tag = "sources",
-    params(("source" = String, Path, description = "Name of the source")),
+    params(OfSource),
     responses((status = 200, description = "The source", body = Source), Refusals)
 )]
 async fn get(
@@ -174,7 +175,7 @@ async fn get(
     path = "/sources/{source}/schema",
     operation_id = "getSchema",
     tag = "sources",
-    params(("source" = String, Path, description = "Name of the source")),
+    params(OfSource),
     responses((status = 200, description = "The schema", body = SourceSchema), Refusals)
 )]
 async fn schema(

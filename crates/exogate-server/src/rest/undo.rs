@@ -1,5 +1,7 @@
 //! Back to what was: undoing plans and operations, and putting the rights on a mailbox back as they were.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use exogate_engine::provision::{Submission, restore};
@@ -7,13 +9,17 @@ use exogate_model::plan::Plan as ModelPlan;
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::openapi::response::{Response as ApiResponse, ResponseBuilder};
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::carry_out::{self, WaitQuery};
 use super::extract::{Json, Path, Provisioning, Query};
 use super::operation::Plan;
+use super::params::{KeyHeader, MailboxPath, OfSource, OperationPath, PlanPath};
 use super::plans::{Compiled, unreviewed};
 use super::problem::{Problem, Refused};
 use super::refusals::{BodyRefusals, ChangeRefusals, Refusals};
@@ -58,6 +64,35 @@ struct RestoreRequest {
     /// On whose behalf, for the journal.
     #[serde(default)]
     requested_by: Option<String>,
+}
+
+/// What an undoing gives: with `dryRun` what would be done, otherwise the plan that does it.
+#[derive(serde::Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "describes an answer; never made")]
+enum PlanOrCompiled {
+    Plan(Plan),
+    Compiled(Compiled),
+}
+
+/// Every answer of an undoing.
+struct Undone;
+
+impl IntoResponses for Undone {
+    fn responses() -> BTreeMap<String, RefOr<ApiResponse>> {
+        let json = |description: &str, schema: RefOr<Schema>| {
+            let content = ContentBuilder::new().schema(Some(schema)).build();
+            let response = ResponseBuilder::new().description(description).content("application/json", content);
+            RefOr::T(response.build())
+        };
+        let mut all = Refusals::responses();
+        all.extend(BodyRefusals::responses());
+        all.extend(ChangeRefusals::responses());
+        let ended = json("What would be done, or the plan that did it", PlanOrCompiled::schema());
+        let going_on = json("The plan goes on", RefOr::Ref(Ref::from_schema_name(Plan::name())));
+        all.extend([("200".to_owned(), ended), ("202".to_owned(), going_on)]);
+        all
+    }
 }
 
 /// What is left to do with operations that are compiled.
@@ -118,11 +153,6 @@ async fn undo(
     finish(source, caller, undo.operations, asked).await
 }
 
-#[derive(Deserialize)]
-struct PlanPath {
-    plan: String,
-}
-
 /// Undo a plan.
 ///
 /// Its operations are undone from what was there before, the last one first. What changed nothing, and
@@ -132,19 +162,9 @@ struct PlanPath {
     path = "/sources/{source}/plans/{plan}/undo",
     operation_id = "undoPlan",
     tag = "plans",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("plan" = String, Path, description = "Id of the plan"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key is the same request",
-            min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-        WaitQuery
-    ),
+    params(OfSource, PlanPath, KeyHeader, WaitQuery),
     request_body = UndoRequest,
-    responses(
-        (status = 200, description = "What would be done, or the plan that did it", body = inline(PlanOrCompiled)),
-        (status = 202, description = "The plan goes on", body = Plan),
-        Refusals, BodyRefusals, ChangeRefusals
-    )
+    responses(Undone)
 )]
 async fn undo_plan(
     Provisioning { source, caller }: Provisioning,
@@ -156,39 +176,15 @@ async fn undo_plan(
     undo(&source, &caller, path.plan, &headers, options, wait).await
 }
 
-/// What an undoing gives: with `dryRun` what would be done, otherwise the plan that does it.
-#[derive(serde::Serialize, ToSchema)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "describes an answer; never made")]
-enum PlanOrCompiled {
-    Plan(Plan),
-    Compiled(Compiled),
-}
-
-#[derive(Deserialize)]
-struct OperationPath {
-    operation: String,
-}
-
 /// Undo one operation.
 #[utoipa::path(
     post,
     path = "/sources/{source}/operations/{operation}/undo",
     operation_id = "undoOperation",
     tag = "operations",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("operation" = String, Path, description = "`plan.number`", example = "3f9a1c22b0.1"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key is the same request",
-            min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-        WaitQuery
-    ),
+    params(OfSource, OperationPath, KeyHeader, WaitQuery),
     request_body = UndoRequest,
-    responses(
-        (status = 200, description = "What would be done, or the plan that did it", body = inline(PlanOrCompiled)),
-        (status = 202, description = "The plan goes on", body = Plan),
-        Refusals, BodyRefusals, ChangeRefusals
-    )
+    responses(Undone)
 )]
 async fn undo_operation(
     Provisioning { source, caller }: Provisioning,
@@ -204,11 +200,6 @@ async fn undo_operation(
     undo(&source, &caller, path.operation, &headers, options, wait).await
 }
 
-#[derive(Deserialize)]
-struct MailboxPath {
-    mailbox: String,
-}
-
 /// Put the rights on a mailbox back as they were.
 ///
 /// The feed of changes is read backwards from what is known today to the time asked for.
@@ -217,19 +208,9 @@ struct MailboxPath {
     path = "/sources/{source}/mailboxes/{mailbox}/restore",
     operation_id = "restoreMailbox",
     tag = "mailboxes",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("mailbox" = String, Path, description = "Id, address, label or name"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key is the same request",
-            min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
-        WaitQuery
-    ),
+    params(OfSource, MailboxPath, KeyHeader, WaitQuery),
     request_body = RestoreRequest,
-    responses(
-        (status = 200, description = "What would be done, or the plan that did it", body = inline(PlanOrCompiled)),
-        (status = 202, description = "The plan goes on", body = Plan),
-        Refusals, BodyRefusals, ChangeRefusals
-    )
+    responses(Undone)
 )]
 async fn restore_mailbox(
     State(gateway): State<Gateway>,
