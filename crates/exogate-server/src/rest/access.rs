@@ -9,9 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Path, Query, Reading};
+use super::extract::{Answer, Path, Query, Reading};
 use super::params::OfSource;
-use super::problem::Problem;
 use super::refusals::Refusals;
 use crate::gateway::Gateway;
 
@@ -209,7 +208,7 @@ async fn who(
     Reading(source): Reading,
     Path(path): Path<WhoPath>,
     Query(query): Query<AccessQuery>,
-) -> Result<Json<Who>, Problem> {
+) -> Answer<Who> {
     Ok(Json(source.view.who(&path.mailbox, query.effective).await?.into()))
 }
 
@@ -237,6 +236,6 @@ async fn what(
     Reading(source): Reading,
     Path(path): Path<WhatPath>,
     Query(query): Query<AccessQuery>,
-) -> Result<Json<What>, Problem> {
+) -> Answer<What> {
     Ok(Json(source.view.what(&path.holder, query.effective).await?.into()))
 }

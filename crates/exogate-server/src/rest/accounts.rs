@@ -2,16 +2,16 @@
 
 use axum::Json;
 use exogate_model::account::{self, Attributes};
-use exogate_store::AccountFilter;
+use exogate_store::{AccountFilter, Cursor};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Path, Query, Reading};
-use super::page::{self, Limit, Text};
+use super::extract::{Answer, Path, Query, Reading};
+use super::listing::{Listed, Listing, Page, Paging};
+use super::page::Text;
 use super::params::{FieldsQuery, OfSource};
-use super::problem::Problem;
 use super::refusals::Refusals;
 use super::value::Fields;
 use crate::gateway::Gateway;
@@ -43,28 +43,18 @@ impl Account {
     }
 }
 
-/// A page of accounts, in the order of their names.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct AccountPage {
-    /// The accounts.
-    items: Vec<Account>,
-    /// Send this as `cursor` to get the next page; absent on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+type AccountPage = Page<Account>;
+
+impl Listed for Account {
+    const PAGE: &'static str = "AccountPage";
+    const ABOUT: &'static str = "A page of accounts, in the order of their names.";
+    const ITEMS: &'static str = "The accounts.";
 }
 
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// Where to go on: `next` of the page before.
-    #[param(value_type = Option<String>, min_length = 1)]
-    cursor: Option<Text>,
-    /// How many at most.
-    #[serde(default)]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Limit,
     /// The attributes wanted, with commas between them; all where it is left out.
     #[param(value_type = Option<String>, min_length = 1, example = "displayName,sharedMailbox")]
     fields: Option<Text>,
@@ -89,13 +79,13 @@ struct ListQuery {
     path = "/sources/{source}/accounts",
     operation_id = "listAccounts",
     tag = "accounts",
-    params(OfSource, ListQuery),
+    params(OfSource, Paging, ListQuery),
     responses((status = 200, description = "A page of accounts", body = AccountPage), Refusals)
 )]
 async fn list(
     Reading(source): Reading,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<AccountPage>, Problem> {
+    Listing { filter: query, after, limit }: Listing<ListQuery, Cursor>,
+) -> Answer<AccountPage> {
     let fields = Fields::of(query.fields.as_ref(), &source.context.account_schema, &[])?;
     let filter = AccountFilter {
         text: query.search.map(|text| text.0),
@@ -103,12 +93,8 @@ async fn list(
         has_mailbox: query.has_mailbox,
         group: query.group.map(|text| text.0),
     };
-    let after = page::decode(query.cursor.as_ref())?;
-    let found = source.view.accounts_where(filter, after, query.limit.0).await?;
-    Ok(Json(AccountPage {
-        items: found.items.into_iter().map(|account| Account::of(account, &fields)).collect(),
-        next: found.next.as_ref().map(page::encode).transpose()?,
-    }))
+    let found = source.view.accounts_where(filter, after, limit).await?;
+    Page::of(found.items.into_iter().map(|account| Account::of(account, &fields)), found.next)
 }
 
 /// One account.
@@ -132,7 +118,7 @@ async fn get(
     Reading(source): Reading,
     Path(path): Path<AccountPath>,
     Query(query): Query<FieldsQuery>,
-) -> Result<Json<Account>, Problem> {
+) -> Answer<Account> {
     let fields = Fields::of(query.fields.as_ref(), &source.context.account_schema, &[])?;
     Ok(Json(Account::of(source.view.account(&path.account).await?, &fields)))
 }

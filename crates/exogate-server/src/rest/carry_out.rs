@@ -16,6 +16,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::operation::Plan;
+use super::page::Bounded;
 use super::problem::Problem;
 use crate::caller::Caller;
 use crate::gateway::Source;
@@ -24,9 +25,9 @@ use crate::gateway::Source;
 const KEY: &str = "idempotency-key";
 /// The longest key.
 const LONGEST_KEY: usize = 255;
-/// How long a caller waits who does not say it, and at most.
-const USUAL_WAIT: u64 = 30;
-const LONGEST_WAIT: u64 = 300;
+
+/// How many seconds to wait for the end of a plan.
+pub type Wait = Bounded<0, 300, 30>;
 
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -36,29 +37,6 @@ pub struct WaitQuery {
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 300, default = 30)]
     pub wait: Wait,
-}
-
-/// How long to wait for the end of a plan.
-#[derive(Debug, Clone, Copy)]
-pub struct Wait(Duration);
-
-impl Default for Wait {
-    fn default() -> Self {
-        Self(Duration::from_secs(USUAL_WAIT))
-    }
-}
-
-impl<'de> Deserialize<'de> for Wait {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let seconds = i64::deserialize(deserializer)?;
-        match u64::try_from(seconds) {
-            Ok(seconds) if seconds <= LONGEST_WAIT => Ok(Self(Duration::from_secs(seconds))),
-            _ => {
-                Err(D::Error::custom(format!("one can wait for 0 to {LONGEST_WAIT} seconds, not {seconds}")))
-            }
-        }
-    }
 }
 
 /// The idempotency key of a request: from the header, or from the body.
@@ -143,7 +121,7 @@ pub async fn carry_out(source: &Source, mut submission: Submission, wait: Wait) 
     let mut told = accepted.subscribe();
     let submitting = source.submit(submission, Arc::new(Accepted(accepted)), CancellationToken::new());
     let patience = async {
-        tokio::time::sleep(wait.0).await;
+        tokio::time::sleep(Duration::from_secs(wait.get().into())).await;
         // No id can be told before the plan stands in the journal.
         if told.wait_for(|accepted| *accepted).await.is_err() {
             std::future::pending::<()>().await;

@@ -24,8 +24,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::change::{Change, ChangedObject};
-use super::extract::{Query, Reading};
-use super::page::{Limit, Text};
+use super::extract::{Answer, Query, Reading};
+use super::page::{Bounded, Limit, Text};
 use super::params::OfSource;
 use super::problem::Problem;
 use super::refusals::Refusals;
@@ -35,8 +35,6 @@ use crate::gateway::{Gateway, Source};
 const LOOK: Duration = Duration::from_millis(500);
 /// After how long a stream without changes says that it lives.
 const ALIVE: Duration = Duration::from_secs(20);
-/// The longest wait that may be asked for, in seconds.
-const LONGEST: u64 = 60;
 /// Changes read at once by a stream.
 const BATCH: usize = 500;
 
@@ -70,7 +68,7 @@ struct ListQuery {
     /// How many seconds to wait for a change where there is none yet.
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 0, maximum = 60, default = 0)]
-    wait: Wait,
+    wait: Bounded<0, 60, 0>,
     /// Only changes of objects of this kind.
     #[param(inline)]
     object: Option<ChangedObject>,
@@ -84,21 +82,6 @@ struct ListQuery {
     #[serde(default)]
     #[param(value_type = Option<bool>, default = false)]
     outside: bool,
-}
-
-/// Seconds to wait.
-#[derive(Debug, Clone, Copy, Default)]
-struct Wait(u64);
-
-impl<'de> Deserialize<'de> for Wait {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let seconds = i64::deserialize(deserializer)?;
-        match u64::try_from(seconds) {
-            Ok(seconds) if seconds <= LONGEST => Ok(Self(seconds)),
-            _ => Err(D::Error::custom(format!("one can wait for 0 to {LONGEST} seconds, not {seconds}"))),
-        }
-    }
 }
 
 /// Read the feed of changes.
@@ -123,18 +106,18 @@ async fn list(
     State(gateway): State<Gateway>,
     Reading(source): Reading,
     Query(query): Query<ListQuery>,
-) -> Result<Json<ChangePage>, Problem> {
+) -> Answer<ChangePage> {
     let wanted = wanted(query.object, query.id, query.by, query.outside);
+    let (wait, limit) = (Duration::from_secs(query.wait.get().into()), query.limit.get().into());
     let begin = Instant::now();
     let mut after = place(&source, query.cursor.as_ref()).await?;
     loop {
-        let records = read(&source, after, query.limit.0).await?;
-        let more = records.len() == query.limit.0;
+        let records = read(&source, after, limit).await?;
+        let more = records.len() == limit;
         after = records.last().map_or(after, |last| last.sequence);
         let items: Vec<Change> =
             records.into_iter().filter(|record| wanted.admits(record)).map(Change::from).collect();
-        let waited =
-            begin.elapsed() >= Duration::from_secs(query.wait.0) || gateway.life.stopping.is_cancelled();
+        let waited = begin.elapsed() >= wait || gateway.life.stopping.is_cancelled();
         if !items.is_empty() || more || waited {
             return Ok(Json(ChangePage { items, next: after.to_string(), more }));
         }

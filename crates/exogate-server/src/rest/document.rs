@@ -8,7 +8,7 @@ use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{NoParameters, Query};
+use super::extract::{Answer, NoParameters, Query};
 use super::problem::Problem;
 use super::refusals::Refusals;
 use crate::gateway::Gateway;
@@ -29,7 +29,7 @@ static PAGE: LazyLock<String> = LazyLock::new(|| page(&DOCUMENT));
     tag = "document",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = Object), Refusals)
 )]
-async fn openapi(Query(NoParameters {}): Query<NoParameters>) -> Result<axum::Json<&'static Value>, Problem> {
+async fn openapi(Query(NoParameters {}): Query<NoParameters>) -> Answer<&'static Value> {
     Ok(axum::Json(&DOCUMENT))
 }
 

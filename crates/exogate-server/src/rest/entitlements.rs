@@ -1,6 +1,5 @@
 //! What governance can give and take: rights on governed mailboxes.
 
-use axum::Json;
 use exogate_engine::view;
 use exogate_model::right::Right as ModelRight;
 use exogate_store::Cursor;
@@ -9,10 +8,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Query, Reading};
-use super::page::{self, Limit, Text, Within};
+use super::extract::{Answer, Reading};
+use super::listing::{Listed, Listing, Page, Paging};
+use super::page::{Text, Within};
 use super::params::OfSource;
-use super::problem::Problem;
 use super::refusals::Refusals;
 use crate::gateway::Gateway;
 
@@ -85,28 +84,19 @@ impl From<view::Entitlement> for Entitlement {
     }
 }
 
-/// A page of entitlements, in the order of the mailboxes' labels.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct EntitlementPage {
-    /// The entitlements. A page may hold fewer than asked for and still not be the last one.
-    items: Vec<Entitlement>,
-    /// Send this as `cursor` to get the next page; absent on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+type EntitlementPage = Page<Entitlement>;
+
+impl Listed for Entitlement {
+    const PAGE: &'static str = "EntitlementPage";
+    const ABOUT: &'static str = "A page of entitlements, in the order of the mailboxes' labels.";
+    const ITEMS: &'static str =
+        "The entitlements. A page may hold fewer than asked for and still not be the last one.";
 }
 
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// Where to go on: `next` of the page before.
-    #[param(value_type = Option<String>, min_length = 1)]
-    cursor: Option<Text>,
-    /// How many at most.
-    #[serde(default)]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Limit,
     /// Part of the value or of the mailbox's address, without regard to case.
     #[param(value_type = Option<String>, min_length = 1)]
     search: Option<Text>,
@@ -125,14 +115,14 @@ struct ListQuery {
     path = "/sources/{source}/entitlements",
     operation_id = "listEntitlements",
     tag = "entitlements",
-    params(OfSource, ListQuery),
+    params(OfSource, Paging, ListQuery),
     responses((status = 200, description = "A page of entitlements", body = EntitlementPage), Refusals)
 )]
 async fn list(
     Reading(source): Reading,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<EntitlementPage>, Problem> {
-    let place: Within<Cursor> = page::decode(query.cursor.as_ref())?.unwrap_or_default();
+    Listing { filter: query, after, limit }: Listing<ListQuery, Within<Cursor>>,
+) -> Answer<EntitlementPage> {
+    let place = after.unwrap_or_default();
     let found = source.view.entitlements_page(place.after.clone(), MAILBOXES).await?;
     let search = query.search.map(|text| text.0.to_lowercase());
     let wanted = |entitlement: &view::Entitlement| {
@@ -144,9 +134,6 @@ async fn list(
             })
     };
     let items: Vec<view::Entitlement> = found.items.into_iter().filter(wanted).collect();
-    let (items, next) = place.cut(items, found.next, query.limit.0);
-    Ok(Json(EntitlementPage {
-        items: items.into_iter().map(Entitlement::from).collect(),
-        next: next.as_ref().map(page::encode).transpose()?,
-    }))
+    let (items, next) = place.cut(items, found.next, limit);
+    Page::of(items.into_iter().map(Entitlement::from), next)
 }

@@ -18,6 +18,9 @@ use super::problem::Problem;
 use crate::caller::{Caller, Scope};
 use crate::gateway::{Gateway, Source};
 
+/// What most handlers give: JSON, or a problem.
+pub type Answer<T> = Result<axum::Json<T>, Problem>;
+
 /// A source that the caller may read.
 pub struct Reading(pub Arc<Source>);
 

@@ -3,16 +3,16 @@
 use axum::Json;
 use exogate_model::account::Attributes;
 use exogate_model::group::{self, GroupKind as ModelKind, MemberKind as ModelMemberKind};
-use exogate_store::GroupFilter;
+use exogate_store::{Cursor, GroupFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Path, Query, Reading};
-use super::page::{self, Limit, Text};
+use super::extract::{Answer, Path, Query, Reading};
+use super::listing::{Listed, Listing, Page, Paging};
+use super::page::Text;
 use super::params::OfSource;
-use super::problem::Problem;
 use super::refusals::Refusals;
 use super::value::Fields;
 use crate::gateway::Gateway;
@@ -148,28 +148,18 @@ impl Group {
 const MEMBERS: &str = "members";
 const OWNERS: &str = "owners";
 
-/// A page of groups, in the order of their names.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct GroupPage {
-    /// The groups.
-    items: Vec<Group>,
-    /// Send this as `cursor` to get the next page; absent on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+type GroupPage = Page<Group>;
+
+impl Listed for Group {
+    const PAGE: &'static str = "GroupPage";
+    const ABOUT: &'static str = "A page of groups, in the order of their names.";
+    const ITEMS: &'static str = "The groups.";
 }
 
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// Where to go on: `next` of the page before.
-    #[param(value_type = Option<String>, min_length = 1)]
-    cursor: Option<Text>,
-    /// How many at most.
-    #[serde(default)]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Limit,
     /// The attributes wanted, and `members` and `owners`, with commas between them; all where it is left
     /// out.
     #[param(value_type = Option<String>, min_length = 1, example = "displayName,members")]
@@ -193,22 +183,21 @@ struct ListQuery {
     path = "/sources/{source}/groups",
     operation_id = "listGroups",
     tag = "groups",
-    params(OfSource, ListQuery),
+    params(OfSource, Paging, ListQuery),
     responses((status = 200, description = "A page of groups", body = GroupPage), Refusals)
 )]
-async fn list(Reading(source): Reading, Query(query): Query<ListQuery>) -> Result<Json<GroupPage>, Problem> {
+async fn list(
+    Reading(source): Reading,
+    Listing { filter: query, after, limit }: Listing<ListQuery, Cursor>,
+) -> Answer<GroupPage> {
     let fields = Fields::of(query.fields.as_ref(), &source.context.group_schema, &[MEMBERS, OWNERS])?;
     let filter = GroupFilter {
         text: query.search.map(|text| text.0),
         kinds: query.kind.into_iter().map(ModelKind::from).collect(),
         member: query.member.map(|text| text.0),
     };
-    let after = page::decode(query.cursor.as_ref())?;
-    let found = source.view.groups_where(filter, after, query.limit.0).await?;
-    Ok(Json(GroupPage {
-        items: found.items.into_iter().map(|group| Group::of(group, &fields)).collect(),
-        next: found.next.as_ref().map(page::encode).transpose()?,
-    }))
+    let found = source.view.groups_where(filter, after, limit).await?;
+    Page::of(found.items.into_iter().map(|group| Group::of(group, &fields)), found.next)
 }
 
 /// One group.
@@ -243,7 +232,7 @@ async fn get(
     Reading(source): Reading,
     Path(path): Path<GroupPath>,
     Query(query): Query<GroupFieldsQuery>,
-) -> Result<Json<Group>, Problem> {
+) -> Answer<Group> {
     let fields = Fields::of(query.fields.as_ref(), &source.context.group_schema, &[MEMBERS, OWNERS])?;
     Ok(Json(Group::of(source.view.group(&path.group).await?, &fields)))
 }

@@ -10,9 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Administering, NoParameters, Path, Query, Reading};
+use super::extract::{Administering, Answer, NoParameters, Path, Query, Reading};
+use super::listing::{Listed, Listing, Page, Paging};
 use super::operation::{Operation, Outcome, Plan};
-use super::page::{self, Limit, Text, Within};
+use super::page::{Text, Within};
 use super::params::{OfSource, OperationPath};
 use super::problem::Problem;
 use super::refusals::Refusals;
@@ -52,27 +53,12 @@ fn planned(plan: Plan) -> impl Iterator<Item = PlannedOperation> {
     })
 }
 
-/// A page of operations, those of the newest plan first.
-#[derive(Serialize, ToSchema)]
-struct OperationPage {
-    /// The operations.
-    items: Vec<PlannedOperation>,
-    /// Send this as `cursor` to get the next page; absent on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
+type OperationPage = Page<PlannedOperation>;
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListQuery {
-    /// Where to go on: `next` of the page before.
-    #[param(value_type = Option<String>, min_length = 1)]
-    cursor: Option<Text>,
-    /// How many at most.
-    #[serde(default)]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Limit,
+impl Listed for PlannedOperation {
+    const PAGE: &'static str = "OperationPage";
+    const ABOUT: &'static str = "A page of operations, those of the newest plan first.";
+    const ITEMS: &'static str = "The operations.";
 }
 
 /// List operations.
@@ -83,15 +69,15 @@ struct ListQuery {
     path = "/sources/{source}/operations",
     operation_id = "listOperations",
     tag = "operations",
-    params(OfSource, ListQuery),
+    params(OfSource, Paging),
     responses((status = 200, description = "A page of operations", body = OperationPage), Refusals)
 )]
 async fn list(
     Reading(source): Reading,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<OperationPage>, Problem> {
-    let place: Within<i64> = page::decode(query.cursor.as_ref())?.unwrap_or_default();
-    let enough = place.skip.saturating_add(query.limit.0);
+    Listing { after, limit, .. }: Listing<NoParameters, Within<i64>>,
+) -> Answer<OperationPage> {
+    let place = after.unwrap_or_default();
+    let enough = place.skip.saturating_add(limit);
     let plans = source.journal.plans_before(&source.name, place.after, PLANS).await?;
     let mut items = Vec::new();
     let mut last = None;
@@ -105,8 +91,8 @@ async fn list(
         }
     }
     let more = plans.len() == PLANS || plans.last().map(|(_, first)| *first) != last;
-    let (items, next) = place.cut(items, last.filter(|_| more), query.limit.0);
-    Ok(Json(OperationPage { items, next: next.as_ref().map(page::encode).transpose()? }))
+    let (items, next) = place.cut(items, last.filter(|_| more), limit);
+    Page::of(items, next)
 }
 
 /// What the journal says at one point about an operation.
@@ -188,7 +174,7 @@ async fn get(
     Reading(source): Reading,
     Path(path): Path<OperationPath>,
     Query(NoParameters {}): Query<NoParameters>,
-) -> Result<Json<OperationHistory>, Problem> {
+) -> Answer<OperationHistory> {
     one(&source, &path.operation).await.map(Json)
 }
 
@@ -248,7 +234,7 @@ struct VerifyQuery {
 async fn verify(
     Administering { source, .. }: Administering,
     Query(query): Query<VerifyQuery>,
-) -> Result<Json<Verified>, Problem> {
+) -> Answer<Verified> {
     let verified = source.journal.verify(query.head.map(|text| text.0)).await?;
     let (broken_at, why) = verified.broken.unzip();
     Ok(Json(Verified {

@@ -4,7 +4,7 @@ use axum::Json;
 use exogate_engine::view;
 use exogate_model::account::Attributes;
 use exogate_model::mailbox::MailboxKind as ModelKind;
-use exogate_store::MailboxFilter;
+use exogate_store::{Cursor, MailboxFilter};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,10 +12,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::access::RightOnMailbox;
-use super::extract::{Path, Query, Reading};
-use super::page::{self, Limit, Text};
+use super::extract::{Answer, Path, Query, Reading};
+use super::listing::{Listed, Listing, Page, Paging};
+use super::page::Text;
 use super::params::{FieldsQuery, MailboxPath, OfSource};
-use super::problem::Problem;
 use super::refusals::Refusals;
 use super::value::Fields;
 use crate::gateway::Gateway;
@@ -90,28 +90,18 @@ struct MailboxWithRights {
     rights: Vec<RightOnMailbox>,
 }
 
-/// A page of mailboxes, in the order of their addresses.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct MailboxPage {
-    /// The mailboxes.
-    items: Vec<Mailbox>,
-    /// Send this as `cursor` to get the next page; absent on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+type MailboxPage = Page<Mailbox>;
+
+impl Listed for Mailbox {
+    const PAGE: &'static str = "MailboxPage";
+    const ABOUT: &'static str = "A page of mailboxes, in the order of their addresses.";
+    const ITEMS: &'static str = "The mailboxes.";
 }
 
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// Where to go on: `next` of the page before.
-    #[param(value_type = Option<String>, min_length = 1)]
-    cursor: Option<Text>,
-    /// How many at most.
-    #[serde(default)]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Limit,
     /// The attributes wanted, with commas between them; all where it is left out.
     #[param(value_type = Option<String>, min_length = 1, example = "EXO_PrimarySmtpAddress")]
     fields: Option<Text>,
@@ -133,25 +123,21 @@ struct ListQuery {
     path = "/sources/{source}/mailboxes",
     operation_id = "listMailboxes",
     tag = "mailboxes",
-    params(OfSource, ListQuery),
+    params(OfSource, Paging, ListQuery),
     responses((status = 200, description = "A page of mailboxes", body = MailboxPage), Refusals)
 )]
 async fn list(
     Reading(source): Reading,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<MailboxPage>, Problem> {
+    Listing { filter: query, after, limit }: Listing<ListQuery, Cursor>,
+) -> Answer<MailboxPage> {
     let fields = Fields::of(query.fields.as_ref(), &source.context.account_schema, &[])?;
     let filter = MailboxFilter {
         text: query.search.map(|text| text.0),
         kind: query.kind.map(ModelKind::from),
         governed: query.governed,
     };
-    let after = page::decode(query.cursor.as_ref())?;
-    let found = source.view.mailboxes_where(filter, after, query.limit.0).await?;
-    Ok(Json(MailboxPage {
-        items: found.items.into_iter().map(|mailbox| Mailbox::of(mailbox, &fields).0).collect(),
-        next: found.next.as_ref().map(page::encode).transpose()?,
-    }))
+    let found = source.view.mailboxes_where(filter, after, limit).await?;
+    Page::of(found.items.into_iter().map(|mailbox| Mailbox::of(mailbox, &fields).0), found.next)
 }
 
 /// Show a mailbox, with the rights on it.
@@ -167,7 +153,7 @@ async fn get(
     Reading(source): Reading,
     Path(path): Path<MailboxPath>,
     Query(query): Query<FieldsQuery>,
-) -> Result<Json<MailboxWithRights>, Problem> {
+) -> Answer<MailboxWithRights> {
     let fields = Fields::of(query.fields.as_ref(), &source.context.account_schema, &[])?;
     let (mailbox, rights) = Mailbox::of(source.view.mailbox(&path.mailbox).await?, &fields);
     Ok(Json(MailboxWithRights { mailbox, rights }))

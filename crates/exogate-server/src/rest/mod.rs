@@ -14,6 +14,7 @@ mod entitlements;
 mod extract;
 mod groups;
 mod journal;
+mod listing;
 mod mailboxes;
 mod operation;
 mod page;

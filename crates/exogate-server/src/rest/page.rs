@@ -7,27 +7,33 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::problem::Problem;
 
-/// The most that a page holds.
-pub const MOST: usize = 1000;
-/// What it holds where nothing is asked for.
-const USUAL: usize = 100;
+/// A whole number between bounds; where nothing is asked for, the usual one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounded<const LEAST: u16, const MOST: u16, const USUAL: u16>(u16);
 
 /// How many items a page may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit(pub usize);
+pub type Limit = Bounded<1, 1000, 100>;
 
-impl Default for Limit {
+impl<const LEAST: u16, const MOST: u16, const USUAL: u16> Bounded<LEAST, MOST, USUAL> {
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl<const LEAST: u16, const MOST: u16, const USUAL: u16> Default for Bounded<LEAST, MOST, USUAL> {
     fn default() -> Self {
         Self(USUAL)
     }
 }
 
-impl<'de> Deserialize<'de> for Limit {
+impl<'de, const LEAST: u16, const MOST: u16, const USUAL: u16> Deserialize<'de>
+    for Bounded<LEAST, MOST, USUAL>
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let limit = i64::deserialize(deserializer)?;
-        match usize::try_from(limit) {
-            Ok(limit) if (1..=MOST).contains(&limit) => Ok(Self(limit)),
-            _ => Err(D::Error::custom(format!("a page holds 1 to {MOST} items, not {limit}"))),
+        let number = i64::deserialize(deserializer)?;
+        match u16::try_from(number) {
+            Ok(number) if (LEAST..=MOST).contains(&number) => Ok(Self(number)),
+            _ => Err(D::Error::custom(format!("it is a number from {LEAST} to {MOST}, not {number}"))),
         }
     }
 }

@@ -11,15 +11,15 @@ use exogate_engine::provision::{Submission, result_of};
 use exogate_model::operation as model;
 use futures::stream::{self, Stream};
 use http::HeaderMap;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::carry_out::{self, WaitQuery};
-use super::extract::{Json, NoParameters, Path, Provisioning, Query, Reading};
+use super::extract::{Answer, Json, NoParameters, Path, Provisioning, Query, Reading};
+use super::listing::{Listed, Listing, Page, Paging};
 use super::operation::{Operation, Plan, PlanState};
-use super::page::{self, Limit, Text};
 use super::params::{KeyHeader, OfSource, PlanPath};
 use super::plan_request::PlanRequest;
 use super::problem::Problem;
@@ -83,7 +83,7 @@ async fn compile(
     Provisioning { source, .. }: Provisioning,
     Query(NoParameters {}): Query<NoParameters>,
     Json(mut request): Json<PlanRequest>,
-) -> Result<JsonBody<Compiled>, Problem> {
+) -> Answer<Compiled> {
     carry_out::key(&HeaderMap::new(), request.key.take())?;
     let operations = source.compile(&request.read()?).await?;
     Ok(JsonBody(Compiled::of(&operations, Vec::new(), &source)))
@@ -131,27 +131,12 @@ async fn apply(
     carry_out::carry_out(&source, submission, query.wait).await
 }
 
-/// A page of plans, the newest first.
-#[derive(Serialize, ToSchema)]
-struct PlanPage {
-    /// The plans.
-    items: Vec<Plan>,
-    /// Send this as `cursor` to get the next page; absent on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
+type PlanPage = Page<Plan>;
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListQuery {
-    /// Where to go on: `next` of the page before.
-    #[param(value_type = Option<String>, min_length = 1)]
-    cursor: Option<Text>,
-    /// How many at most.
-    #[serde(default)]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Limit,
+impl Listed for Plan {
+    const PAGE: &'static str = "PlanPage";
+    const ABOUT: &'static str = "A page of plans, the newest first.";
+    const ITEMS: &'static str = "The plans.";
 }
 
 /// List plans.
@@ -163,22 +148,21 @@ struct ListQuery {
     path = "/sources/{source}/plans",
     operation_id = "listPlans",
     tag = "plans",
-    params(OfSource, ListQuery),
+    params(OfSource, Paging),
     responses((status = 200, description = "A page of plans", body = PlanPage), Refusals)
 )]
 async fn list(
     Reading(source): Reading,
-    Query(query): Query<ListQuery>,
-) -> Result<JsonBody<PlanPage>, Problem> {
-    let before: Option<i64> = page::decode(query.cursor.as_ref())?;
-    let found = source.journal.plans_before(&source.name, before, query.limit.0).await?;
-    let next = if found.len() == query.limit.0 { found.last().map(|(_, first)| *first) } else { None };
+    Listing { after, limit, .. }: Listing<NoParameters, i64>,
+) -> Answer<PlanPage> {
+    let found = source.journal.plans_before(&source.name, after, limit).await?;
+    let next = if found.len() == limit { found.last().map(|(_, first)| *first) } else { None };
     let mut items = Vec::with_capacity(found.len());
     for (id, _) in found {
         let records = source.journal.plan(&source.name, &id).await?;
         items.extend(Plan::of(&result_of(&id, &records), &records, &source));
     }
-    Ok(JsonBody(PlanPage { items, next: next.as_ref().map(page::encode).transpose()? }))
+    Page::of(items, next)
 }
 
 /// Show a plan: its operations, and how each of them ended.
@@ -194,7 +178,7 @@ async fn get(
     Reading(source): Reading,
     Path(path): Path<PlanPath>,
     Query(NoParameters {}): Query<NoParameters>,
-) -> Result<JsonBody<Plan>, Problem> {
+) -> Answer<Plan> {
     Ok(JsonBody(stored(&source, &path.plan).await?))
 }
 

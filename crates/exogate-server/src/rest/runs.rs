@@ -13,13 +13,14 @@ use futures::stream::{self, Stream, StreamExt};
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::extract::{Administering, Json, NoParameters, Path, Query, Reading};
-use super::page::{self, Limit, Text};
+use super::extract::{Administering, Answer, Json, NoParameters, Path, Query, Reading};
+use super::listing::{Listed, Listing, Page, Paging};
+use super::page;
 use super::params::{OfSource, RunPath};
 use super::plans::{ServerSentEvent, event};
 use super::problem::{self, Problem};
@@ -202,27 +203,12 @@ impl From<RunRecord> for Run {
     }
 }
 
-/// A page of runs, the newest first.
-#[derive(Serialize, ToSchema)]
-struct RunPage {
-    /// The runs.
-    items: Vec<Run>,
-    /// Send this as `cursor` to get the next page; absent on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-}
+type RunPage = Page<Run>;
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListQuery {
-    /// Where to go on: `next` of the page before.
-    #[param(value_type = Option<String>, min_length = 1)]
-    cursor: Option<Text>,
-    /// How many at most.
-    #[serde(default)]
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
-    limit: Limit,
+impl Listed for Run {
+    const PAGE: &'static str = "RunPage";
+    const ABOUT: &'static str = "A page of runs, the newest first.";
+    const ITEMS: &'static str = "The runs.";
 }
 
 /// List runs, the newest first.
@@ -231,29 +217,24 @@ struct ListQuery {
     path = "/sources/{source}/runs",
     operation_id = "listRuns",
     tag = "runs",
-    params(OfSource, ListQuery),
+    params(OfSource, Paging),
     responses((status = 200, description = "A page of runs", body = RunPage), Refusals)
 )]
 async fn list(
     Reading(source): Reading,
-    Query(query): Query<ListQuery>,
-) -> Result<JsonBody<RunPage>, Problem> {
-    let before = page::decode::<Uuid>(query.cursor.as_ref())?;
+    Listing { after: before, limit, .. }: Listing<NoParameters, Uuid>,
+) -> Answer<RunPage> {
     if let Some(id) = before
         && source.store.run(id).await?.is_none()
     {
         return Err(page::foreign());
     }
-    let limit = query.limit.0;
     // One more tells whether there is a next page.
     let mut records = source.store.runs_before(before, limit + 1).await?;
     let goes_on = records.len() > limit;
     records.truncate(limit);
     let last = records.last().filter(|_| goes_on).map(|record| record.id);
-    Ok(JsonBody(RunPage {
-        items: records.into_iter().map(Run::from).collect(),
-        next: last.as_ref().map(page::encode).transpose()?,
-    }))
+    Page::of(records.into_iter().map(Run::from), last.as_ref())
 }
 
 /// Start a run.
@@ -341,7 +322,7 @@ async fn get(
     Reading(source): Reading,
     Path(path): Path<RunPath>,
     Query(NoParameters {}): Query<NoParameters>,
-) -> Result<JsonBody<Run>, Problem> {
+) -> Answer<Run> {
     Ok(JsonBody(record(&source, &path.run).await?.into()))
 }
 

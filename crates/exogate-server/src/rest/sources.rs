@@ -10,9 +10,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{NoParameters, Query, Reading};
+use super::extract::{Answer, NoParameters, Query, Reading};
 use super::params::OfSource;
-use super::problem::Problem;
 use super::refusals::Refusals;
 use super::runs::Run;
 use crate::caller::Caller;
@@ -128,7 +127,7 @@ async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
     Query(NoParameters {}): Query<NoParameters>,
-) -> Result<Json<SourceList>, Problem> {
+) -> Answer<SourceList> {
     let seen = gateway.sources.keys().filter(|name| gateway.source(Some(name.as_str()), &caller).is_some());
     Ok(Json(SourceList { items: seen.map(|name| SourceName { name: name.clone() }).collect() }))
 }
@@ -142,10 +141,7 @@ async fn list(
     params(OfSource),
     responses((status = 200, description = "The source", body = Source), Refusals)
 )]
-async fn get(
-    Reading(source): Reading,
-    Query(NoParameters {}): Query<NoParameters>,
-) -> Result<Json<Source>, Problem> {
+async fn get(Reading(source): Reading, Query(NoParameters {}): Query<NoParameters>) -> Answer<Source> {
     let counts = source.store.counts().await?;
     let options = &source.context.options;
     Ok(Json(Source {
@@ -181,7 +177,7 @@ async fn get(
 async fn schema(
     Reading(source): Reading,
     Query(NoParameters {}): Query<NoParameters>,
-) -> Result<Json<SourceSchema>, Problem> {
+) -> Answer<SourceSchema> {
     const GROUP_POLICIES: [PolicyKind; 3] =
         [PolicyKind::DistributionList, PolicyKind::MailEnabledSecurityGroup, PolicyKind::Microsoft365Group];
     Ok(Json(SourceSchema {

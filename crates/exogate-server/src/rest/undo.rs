@@ -82,7 +82,8 @@ impl IntoResponses for Undone {
     fn responses() -> BTreeMap<String, RefOr<ApiResponse>> {
         let json = |description: &str, schema: RefOr<Schema>| {
             let content = ContentBuilder::new().schema(Some(schema)).build();
-            let response = ResponseBuilder::new().description(description).content("application/json", content);
+            let response =
+                ResponseBuilder::new().description(description).content("application/json", content);
             RefOr::T(response.build())
         };
         let mut all = Refusals::responses();

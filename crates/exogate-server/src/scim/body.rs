@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::check;
 use super::error::ScimError;
+use super::message::Members;
 use super::resource::Resource;
 use super::schema::{Attribute, Mutability, ResourceKind, ResourceType, Schema};
 use super::urn;
@@ -37,16 +38,7 @@ const ELSEWHERE: [&str; 22] = [
 
 /// What a client wants a resource to be: attributes that it may set, checked.
 pub fn read(body: Value, of: &ResourceType) -> Result<Resource, ScimError> {
-    let Value::Object(body) = body else {
-        return Err(ScimError::syntax("the body is no object"));
-    };
-    let named = body.iter().find(|(name, _)| name.eq_ignore_ascii_case("schemas"));
-    let core = named.and_then(|(_, schemas)| schemas.as_array()).is_some_and(|schemas| {
-        schemas.iter().filter_map(Value::as_str).any(|schema| schema.eq_ignore_ascii_case(of.core.id))
-    });
-    if !core {
-        return Err(ScimError::syntax(format!("\"schemas\" does not name {}", of.core.id)));
-    }
+    let body = Members::of_body(body, of.core.id)?.into_inner();
     let mut wanted = Resource::new();
     for (name, value) in body {
         if let Some(schema) = of.extension(&name) {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::context::{Answer, Context};
 use super::error::ScimError;
 use super::limits;
+use super::message::Members;
 use super::schema::ResourceKind;
 use super::urn;
 use super::write::Precondition;
@@ -178,29 +179,15 @@ fn resolve(value: &mut Value, made: &HashMap<String, Option<String>>) {
 }
 
 fn read(body: Value) -> Result<(Vec<Operation>, Option<usize>), ScimError> {
-    let Value::Object(mut body) = body else {
-        return Err(ScimError::syntax("the body is no object"));
-    };
-    let named = body.get("schemas").and_then(Value::as_array).is_some_and(|schemas| {
-        schemas.iter().filter_map(Value::as_str).any(|schema| schema.eq_ignore_ascii_case(urn::BULK))
-    });
-    if !named {
-        return Err(ScimError::syntax(format!("\"schemas\" does not name {}", urn::BULK)));
-    }
-    let mut take = |name: &str| {
-        let key = body.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
-        key.and_then(|key| body.remove(&key))
-    };
-    let fail_on = match take("failOnErrors") {
+    let mut body = Members::of_body(body, urn::BULK)?;
+    let fail_on = match body.take("failOnErrors") {
         None | Some(Value::Null) => None,
         Some(value) => match value.as_u64().and_then(|limit| usize::try_from(limit).ok()) {
             Some(limit) if limit > 0 => Some(limit),
             _ => return Err(ScimError::value("failOnErrors is a whole number from 1")),
         },
     };
-    let Some(Value::Array(operations)) = take("Operations") else {
-        return Err(ScimError::syntax("\"Operations\" is missing"));
-    };
+    let operations = body.operations()?;
     if operations.len() > limits::BULK_OPERATIONS {
         return Err(ScimError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -212,13 +199,8 @@ fn read(body: Value) -> Result<(Vec<Operation>, Option<usize>), ScimError> {
 }
 
 fn operation(value: Value) -> Result<Operation, ScimError> {
-    let Value::Object(mut parts) = value else {
-        return Err(ScimError::syntax("an operation is no object"));
-    };
-    let mut take = |name: &str| {
-        let key = parts.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
-        key.and_then(|key| parts.remove(&key)).filter(|value| !value.is_null())
-    };
+    let mut members = Members::of_operation(value)?;
+    let mut take = |name: &str| members.take(name).filter(|value| !value.is_null());
     let mut text = |name: &str| match take(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),

@@ -8,6 +8,7 @@ use super::check;
 use super::error::ScimError;
 use super::filter::{self, Expr};
 use super::limits;
+use super::message::Members;
 use super::resource::Resource;
 use super::schema::{Attribute, Kind, Mutability, Place, ResourceType};
 use super::urn;
@@ -30,19 +31,7 @@ pub struct Operation {
 
 /// Reads the body of a PATCH.
 pub fn read(body: Value) -> Result<Vec<Operation>, ScimError> {
-    let Value::Object(mut body) = body else {
-        return Err(ScimError::syntax("the body is no object"));
-    };
-    let named = body.get("schemas").and_then(Value::as_array).is_some_and(|schemas| {
-        schemas.iter().filter_map(Value::as_str).any(|schema| schema.eq_ignore_ascii_case(urn::PATCH))
-    });
-    if !named {
-        return Err(ScimError::syntax(format!("\"schemas\" does not name {}", urn::PATCH)));
-    }
-    let key = body.keys().find(|key| key.eq_ignore_ascii_case("Operations")).cloned();
-    let Some(Value::Array(operations)) = key.and_then(|key| body.remove(&key)) else {
-        return Err(ScimError::syntax("\"Operations\" is missing"));
-    };
+    let operations = Members::of_body(body, urn::PATCH)?.operations()?;
     if operations.is_empty() {
         return Err(ScimError::syntax("\"Operations\" is empty"));
     }
@@ -56,13 +45,8 @@ pub fn read(body: Value) -> Result<Vec<Operation>, ScimError> {
 }
 
 fn operation(operation: Value) -> Result<Operation, ScimError> {
-    let Value::Object(mut parts) = operation else {
-        return Err(ScimError::syntax("an operation is no object"));
-    };
-    let mut take = |name: &str| {
-        let key = parts.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
-        key.and_then(|key| parts.remove(&key))
-    };
+    let mut members = Members::of_operation(operation)?;
+    let mut take = |name: &str| members.take(name);
     let op = match take("op") {
         Some(Value::String(op)) if op.eq_ignore_ascii_case("add") => Op::Add,
         Some(Value::String(op)) if op.eq_ignore_ascii_case("replace") => Op::Replace,

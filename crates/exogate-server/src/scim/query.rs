@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::ScimError;
 use super::limits;
+use super::message::Members;
 use super::project::Projection;
 use super::urn;
 
@@ -76,11 +77,8 @@ pub fn of_parameters(parameters: &[(String, String)]) -> Result<Query, ScimError
 
 /// From the body of a `.search`.
 pub fn of_search(body: Value) -> Result<Query, ScimError> {
-    let Value::Object(body) = body else {
-        return Err(ScimError::syntax("the body is no object"));
-    };
+    let body = Members::of_body(body, urn::SEARCH)?.into_inner();
     let mut raw = Raw::default();
-    let mut named = false;
     for (name, value) in body {
         let wrong = |what: &str| ScimError::value(format!("{name} is {what}"));
         let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong("a text"));
@@ -97,9 +95,6 @@ pub fn of_search(body: Value) -> Result<Query, ScimError> {
             continue;
         }
         match name.to_ascii_lowercase().as_str() {
-            "schemas" => {
-                named = list()?.iter().any(|schema: &String| schema.eq_ignore_ascii_case(urn::SEARCH));
-            }
             "filter" => raw.filter = Some(text()?),
             "sortby" => raw.sort_by = Some(text()?),
             "sortorder" => raw.sort_order = Some(text()?),
@@ -110,9 +105,6 @@ pub fn of_search(body: Value) -> Result<Query, ScimError> {
             "excludedattributes" => raw.excluded = list()?,
             _ => {}
         }
-    }
-    if !named {
-        return Err(ScimError::syntax(format!("\"schemas\" does not name {}", urn::SEARCH)));
     }
     raw.query()
 }

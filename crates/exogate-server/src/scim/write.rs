@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::context::{Answer, Context};
 use super::error::ScimError;
 use super::resource::{Resource, id_of, version_of};
-use super::schema::ResourceKind;
+use super::schema::{ResourceKind, ResourceType};
 use super::schema::group::creatable;
 use super::{body, change, patch};
 
@@ -105,15 +105,10 @@ impl Context {
         body: Value,
         precondition: &Precondition,
     ) -> Result<Answer, ScimError> {
-        let of = self.of(kind)?;
-        let current = self.existing(kind, id).await?;
-        if kind == ResourceKind::Entitlement {
-            return Err(self.fixed());
-        }
-        precondition.check(&current)?;
-        let wanted = body::read(body, of)?;
-        let after = body::replace(&current, wanted, of)?;
-        self.become_so(kind, current, after).await
+        self.modify(kind, id, precondition, |current, of| {
+            body::replace(current, body::read(body, of)?, of)
+        })
+        .await
     }
 
     /// PATCH.
@@ -124,13 +119,24 @@ impl Context {
         body: Value,
         precondition: &Precondition,
     ) -> Result<Answer, ScimError> {
+        self.modify(kind, id, precondition, |current, of| patch::apply(current, &patch::read(body)?, of)).await
+    }
+
+    /// Makes a resource what it is to be after a change.
+    async fn modify(
+        &self,
+        kind: ResourceKind,
+        id: &str,
+        precondition: &Precondition,
+        change: impl FnOnce(&Resource, &ResourceType) -> Result<Resource, ScimError>,
+    ) -> Result<Answer, ScimError> {
         let of = self.of(kind)?;
         let current = self.existing(kind, id).await?;
         if kind == ResourceKind::Entitlement {
             return Err(self.fixed());
         }
         precondition.check(&current)?;
-        let after = patch::apply(&current, &patch::read(body)?, of)?;
+        let after = change(&current, of)?;
         self.become_so(kind, current, after).await
     }
 
