@@ -6,6 +6,7 @@
 mod child;
 mod compile;
 mod constant;
+mod doors;
 mod download;
 mod drain;
 mod efficiency;
@@ -42,6 +43,11 @@ enum What {
     Startup(startup::Args),
     /// Pages of the simulated tenant against constant bytes over the same TLS stack, and its memory.
     Sim(sim::Args),
+    /// The front doors over a large state against bare handlers and memory.
+    Doors(doors::Args),
+    /// Serve the doors, and bare handlers beside them.
+    #[command(hide = true)]
+    DoorsServer(doors::server::Args),
     /// Download the pages of a plan and throw them away.
     #[command(hide = true)]
     Download(download::Args),
@@ -61,6 +67,8 @@ async fn main() -> Result<()> {
         What::Throughput(args) => throughput::run(&args).await,
         What::Startup(args) => startup::run(&args).await,
         What::Sim(args) => sim::run(&args).await,
+        What::Doors(args) => doors::run(&args).await,
+        What::DoorsServer(args) => doors::server::run(&args).await,
         What::Download(args) => download::run(&args).await,
         What::Constant(args) => constant::run(&args).await,
         What::Request(args) => startup::request(&args).await,

@@ -1,0 +1,288 @@
+//! The front doors over a large state: single reads against a bare handler of the same process, whole
+//! listings against the same bytes from memory, and the memory that they take.
+
+mod load;
+pub mod server;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use futures::StreamExt;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use self::load::{Load, Loaded};
+use crate::child;
+use crate::http;
+use crate::table::{self, Table, mib};
+use crate::tenant::Tenant;
+
+/// Users that single reads are spread over.
+const SPREAD: usize = 1000;
+/// Users on a page of a listing.
+const PAGE: usize = 200;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// People of the tenant.
+    #[arg(long, default_value_t = 100_000)]
+    users: u32,
+    /// Shared mailboxes.
+    #[arg(long, default_value_t = 5_000)]
+    shared: u32,
+    /// Groups.
+    #[arg(long, default_value_t = 10_000)]
+    groups: u32,
+    /// Connections at once.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Seconds of one round on one side.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Rounds, of which the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+}
+
+/// What the served process says about itself.
+#[derive(Debug, Deserialize)]
+struct Facts {
+    doors: String,
+    bare: String,
+    token: String,
+}
+
+struct Server {
+    child: Child,
+    facts: Facts,
+    client: reqwest::Client,
+}
+
+impl Server {
+    fn start(store: &Path) -> Result<Self> {
+        let mut child = Command::new(child::own()?)
+            .args(["doors-server", "--store"])
+            .arg(store)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
+        let facts = serde_json::from_str(&line).context("the doors did not open")?;
+        Ok(Self { child, facts, client: http::control_client()? })
+    }
+
+    async fn get(&self, path: &str) -> Result<Value> {
+        let request = self.client.get(format!("{}{path}", self.facts.doors)).bearer_auth(&self.facts.token);
+        let answer = request.send().await?.error_for_status()?;
+        Ok(serde_json::from_slice(&answer.bytes().await?)?)
+    }
+
+    /// Has the bare handler give the same bytes for these paths as the doors do.
+    async fn copy(&self, paths: &[String]) -> Result<()> {
+        let request = self.client.post(format!("{}/copy", self.facts.bare)).json(paths);
+        request.send().await?.error_for_status()?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Gone already in the ordinary case.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub async fn run(args: &Args) -> Result<()> {
+    println!("machine: {}\n", table::machine());
+    load::check()?;
+    let numbers = [args.users, args.shared, args.groups].map(|number| number.to_string());
+    let mut tenant =
+        Tenant::start(&["--users", &numbers[0], "--shared", &numbers[1], "--groups", &numbers[2]])?;
+    let (cost, _) = tenant.aggregate()?;
+    println!("aggregated {} users in {:.0} s", args.users, cost.wall.as_secs_f64());
+    tenant.stop()?;
+    let server = Server::start(&tenant.folder().join("exogate.db"))?;
+    let single = single_reads(&server, args).await?;
+    whole_listings(&server, args).await?;
+    let worst = single.into_iter().fold(f64::INFINITY, f64::min);
+    println!("doors ratio {worst:.2}");
+    Ok(())
+}
+
+/// GET by id and filter by name, each against the same bytes from a bare handler.
+async fn single_reads(server: &Server, args: &Args) -> Result<Vec<f64>> {
+    let mut users: Vec<(String, String)> = Vec::new();
+    // Taken from all over the tenant, so that no cache of a few pages holds them.
+    let step = (args.users as usize / 5).max(1);
+    while users.len() < SPREAD.min(args.users as usize) {
+        let start = 1 + users.len() / PAGE * step;
+        let page = server.get(&format!("/scim/v2/Users?startIndex={start}&count={PAGE}")).await?;
+        let resources = page["Resources"].as_array().context("no users")?;
+        if resources.is_empty() {
+            bail!("the listing ended before {SPREAD} users");
+        }
+        let of = |user: &Value, name: &str| user[name].as_str().unwrap_or_default().to_owned();
+        users.extend(resources.iter().map(|user| (of(user, "id"), of(user, "userName"))));
+    }
+    let by_id: Vec<String> = users.iter().map(|(id, _)| format!("/scim/v2/Users/{id}")).collect();
+    let by_name: Vec<String> = users
+        .iter()
+        .map(|(_, name)| format!("/scim/v2/Users?filter=userName%20eq%20%22{}%22", name.replace('\'', "%27")))
+        .collect();
+    let rest: Vec<String> =
+        users.iter().map(|(id, _)| format!("/api/v1/sources/{}/accounts/{id}", server::SOURCE)).collect();
+    let cases = [
+        ("SCIM: one user by id", by_id),
+        ("SCIM: filter by userName", by_name),
+        ("REST: one account by id", rest),
+    ];
+    let mut table = Table::new(["", "per second", "p99 ms", "bare", "bare p99 ms", "ratio"]);
+    let mut ratios = Vec::new();
+    for (name, paths) in cases {
+        server.copy(&paths).await?;
+        let load =
+            Load::new(&paths, &server.facts.token, args.connections, Duration::from_secs(args.seconds))?;
+        let (mut ours, mut bare) = (Vec::new(), Vec::new());
+        // Once around first: nothing is measured that happens only once.
+        load.round(&server.facts.doors)?;
+        for _ in 0..args.rounds.max(1) {
+            bare.push(load.round(&server.facts.bare)?);
+            ours.push(load.round(&server.facts.doors)?);
+        }
+        let rate =
+            |rounds: &[Loaded]| table::median(&rounds.iter().map(|one| one.per_second).collect::<Vec<_>>());
+        let p99 = |rounds: &[Loaded]| table::median(&rounds.iter().map(|one| one.p99_ms).collect::<Vec<_>>());
+        let each: Vec<f64> =
+            ours.iter().zip(&bare).map(|(ours, bare)| ours.per_second / bare.per_second).collect();
+        let ratio = table::median(&each);
+        table.row([
+            name.to_owned(),
+            format!("{:.0}", rate(&ours)),
+            format!("{:.1}", p99(&ours)),
+            format!("{:.0}", rate(&bare)),
+            format!("{:.1}", p99(&bare)),
+            format!("{ratio:.2}"),
+        ]);
+        ratios.push(ratio);
+    }
+    table.print();
+    println!(
+        "\n{} connections of wrk; load and server share the machine; goal at least 0.5\n",
+        args.connections
+    );
+    Ok(ratios)
+}
+
+/// Every user by SCIM pages and every account as SailPoint lines, against the same bytes from memory.
+async fn whole_listings(server: &Server, args: &Args) -> Result<()> {
+    let mut table = Table::new([
+        "",
+        "objects",
+        "per second",
+        "MB/s",
+        "from memory MB/s",
+        "ratio",
+        "peak MiB",
+        "grew MiB",
+    ]);
+    for (name, pages) in [("SCIM: all users by 200", true), ("SailPoint: all accounts", false)] {
+        let before = child::peak(&server.child)?;
+        let begun = Instant::now();
+        let (objects, bytes) = if pages { scim(server).await? } else { sailpoint(server).await? };
+        let ours = begun.elapsed().as_secs_f64();
+        let peak = child::peak(&server.child)?;
+        if objects < u64::from(args.users) {
+            bail!("{name}: {objects} of {} came", args.users);
+        }
+        let begun = Instant::now();
+        from_memory(server, bytes, pages).await?;
+        let bare = begun.elapsed().as_secs_f64();
+        table.row([
+            name.to_owned(),
+            objects.to_string(),
+            format!("{:.0}", objects as f64 / ours),
+            format!("{:.1}", bytes as f64 / 1e6 / ours),
+            format!("{:.1}", bytes as f64 / 1e6 / bare),
+            format!("{:.3}", bare / ours),
+            mib(peak),
+            mib(peak - before),
+        ]);
+    }
+    table.print();
+    println!("\none connection, one page after the other");
+    Ok(())
+}
+
+async fn scim(server: &Server) -> Result<(u64, u64)> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Page {
+        next_cursor: Option<String>,
+        #[serde(rename = "Resources", default)]
+        resources: Vec<serde::de::IgnoredAny>,
+    }
+    let (mut objects, mut bytes, mut cursor) = (0, 0, String::new());
+    loop {
+        let url = format!("{}/scim/v2/Users?count={PAGE}&cursor={cursor}", server.facts.doors);
+        let answer = server.client.get(url).bearer_auth(&server.facts.token).send().await?;
+        let body = answer.error_for_status()?.bytes().await?;
+        bytes += body.len() as u64;
+        let page: Page = serde_json::from_slice(&body)?;
+        objects += page.resources.len() as u64;
+        match page.next_cursor {
+            Some(next) => cursor = next,
+            None => return Ok((objects, bytes)),
+        }
+    }
+}
+
+async fn sailpoint(server: &Server) -> Result<(u64, u64)> {
+    let url = format!("{}/sailpoint/{}", server.facts.doors, server::SOURCE);
+    let request = server.client.post(url).bearer_auth(&server.facts.token);
+    let answer = request
+        .timeout(Duration::from_secs(3600))
+        .json(&json!({ "type": "std:account:list", "config": {}, "input": {} }))
+        .send()
+        .await?
+        .error_for_status()?;
+    let (mut objects, mut bytes) = (0, 0);
+    let mut stream = answer.bytes_stream();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk?;
+        bytes += chunk.len() as u64;
+        objects += memchr::memchr_iter(b'\n', &chunk).count() as u64;
+    }
+    Ok((objects, bytes))
+}
+
+/// As many bytes from memory: by as many answers of one page, or as one stream.
+async fn from_memory(server: &Server, bytes: u64, pages: bool) -> Result<()> {
+    let mut left = bytes;
+    if pages {
+        let path = format!("/scim/v2/Users?count={PAGE}");
+        server.copy(std::slice::from_ref(&path)).await?;
+        while left > 0 {
+            let answer = server.client.get(format!("{}{path}", server.facts.bare)).send().await?;
+            let body = answer.error_for_status()?.bytes().await?;
+            // Read as a client reads it, as on the other side.
+            let _: Value = serde_json::from_slice(&body)?;
+            left = left.saturating_sub(body.len() as u64);
+        }
+        return Ok(());
+    }
+    let url = format!("{}/stream?bytes={bytes}", server.facts.bare);
+    let mut stream = server.client.get(url).send().await?.error_for_status()?.bytes_stream();
+    let mut lines = 0;
+    while let Some(chunk) = stream.next().await {
+        lines += memchr::memchr_iter(b'\n', &chunk?).count();
+    }
+    if lines == 0 {
+        bail!("nothing came from memory");
+    }
+    Ok(())
+}
