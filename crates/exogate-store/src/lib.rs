@@ -30,7 +30,7 @@ pub use delta::{Ages, AuditNote, Backlog, DeadLetter, FeedCursor, Named, Settlem
 pub use error::StoreError;
 pub use journal::{Acceptance, Journal, JournalRecord, NewEntry, Verified};
 pub use read::query::{
-    Column, Comparison, Dated, Key, Moment, Order, OrderBy, Selected, Selection, Test, Window,
+    Column, Comparison, Dated, Key, Moment, Order, OrderBy, Parties, Selected, Selection, Test, Window,
 };
 pub use rows::{
     AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, FeedPosition, Found,

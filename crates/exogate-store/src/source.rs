@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::error::{Fault, StoreError};
 use crate::read::groups::End;
-use crate::read::query::{self, Dated, Key, Selection, Window};
+use crate::read::query::{self, Dated, Key, Parties, Selection, Window};
 use crate::read::{accounts, by_id, feed, grants, groups, load, mailboxes, names, position, search};
 use crate::rows::{
     AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, FeedPosition, Found,
@@ -72,6 +72,11 @@ impl SourceStore {
         self.read(move |connection, source| accounts::list(connection, source, after.as_ref(), limit)).await
     }
 
+    /// A number that differs when anything in the store was written meanwhile; see [`Store::state`].
+    pub fn state(&self) -> Option<i64> {
+        self.store.state()
+    }
+
     /// The keys of a part of a selection, in its order.
     pub async fn keys(&self, selection: Selection, window: Window) -> Result<Vec<Key>, StoreError> {
         self.read(move |connection, source| query::keys(connection, source, &selection, &window)).await
@@ -82,14 +87,46 @@ impl SourceStore {
         self.read(move |connection, source| query::count(connection, source, &selection)).await
     }
 
+    /// The accounts of a part of a selection, in its order, as they are at one moment; and how many keys it
+    /// has, whatever could be read behind them.
+    pub async fn accounts_in(
+        &self,
+        selection: Selection,
+        window: Window,
+    ) -> Result<(Vec<Dated<AccountRecord>>, usize), StoreError> {
+        self.read(move |connection, source| {
+            let keys = query::keys(connection, source, &selection, &window)?;
+            Ok((query::accounts_of(connection, source, &keys)?, keys.len()))
+        })
+        .await
+    }
+
+    /// The same of groups.
+    pub async fn groups_in(
+        &self,
+        selection: Selection,
+        window: Window,
+        parties: Parties,
+    ) -> Result<(Vec<Dated<GroupRecord>>, usize), StoreError> {
+        self.read(move |connection, source| {
+            let keys = query::keys(connection, source, &selection, &window)?;
+            Ok((query::groups_of(connection, source, &keys, parties)?, keys.len()))
+        })
+        .await
+    }
+
     /// The accounts behind keys, in their order; those that are gone are left out.
     pub async fn accounts_of(&self, keys: Vec<Key>) -> Result<Vec<Dated<AccountRecord>>, StoreError> {
         self.read(move |connection, source| query::accounts_of(connection, source, &keys)).await
     }
 
     /// The groups behind keys, in their order; those that are gone are left out.
-    pub async fn groups_of(&self, keys: Vec<Key>) -> Result<Vec<Dated<GroupRecord>>, StoreError> {
-        self.read(move |connection, source| query::groups_of(connection, source, &keys)).await
+    pub async fn groups_of(
+        &self,
+        keys: Vec<Key>,
+        parties: Parties,
+    ) -> Result<Vec<Dated<GroupRecord>>, StoreError> {
+        self.read(move |connection, source| query::groups_of(connection, source, &keys, parties)).await
     }
 
     /// Remembers by which id a client knows an object, or forgets it.

@@ -110,9 +110,16 @@ async fn windows_and_orders() {
     let groups = |test| Selection { of: Selected::Groups, ..accounts(test) };
     assert_eq!(source.count(groups(None)).await.unwrap(), 2);
     let of_b = source.keys(groups(Some(Test::Member("B".into()))), Window::All).await.unwrap();
-    let of_b: Vec<_> =
-        source.groups_of(of_b).await.unwrap().into_iter().map(|dated| dated.record.group.id).collect();
-    assert_eq!(of_b, ["g1", "g2"]);
+    let whole = source.groups_of(of_b.clone(), Parties::Read).await.unwrap();
+    let bare = source.groups_of(of_b, Parties::LeftOut).await.unwrap();
+    let ids = |groups: &[Dated<GroupRecord>]| -> Vec<String> {
+        groups.iter().map(|dated| dated.record.group.id.clone()).collect()
+    };
+    assert_eq!((ids(&whole), ids(&bare)), (vec!["g1".into(), "g2".into()], vec!["g1".into(), "g2".into()]));
+    for (whole, bare) in whole.iter().zip(&bare) {
+        assert!(!whole.record.members.is_empty() && bare.record.members.is_empty());
+        assert_eq!(whole.parties, bare.parties);
+    }
     let no_kinds = Selection { kinds: vec![], ..groups(None) };
     assert_eq!(source.count(no_kinds).await.unwrap(), 0);
 }

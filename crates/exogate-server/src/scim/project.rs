@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::schema::{Attribute, Kind, ResourceType};
+use super::schema::group::{MEMBERS, OWNERS};
+use super::schema::{Attribute, Kind, ResourceKind, ResourceType};
+use super::urn;
 
 /// What was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +26,20 @@ impl Projection {
         };
         let include = names(attributes);
         Self { include: (!include.is_empty()).then_some(include), exclude: names(excluded) }
+    }
+
+    /// Whether the members or owners of groups are shown.
+    pub fn shows_parties(&self, of: &ResourceType) -> bool {
+        let shown = |extension: Option<&'static str>, name: &str| {
+            of.find(extension, name, None).is_some_and(|place| {
+                let all = match extension {
+                    Some(extension) => names(Some(extension), name),
+                    None => of_core(of, name),
+                };
+                self.shown(place.attribute, &all)
+            })
+        };
+        of.kind == ResourceKind::Group && (shown(None, MEMBERS) || shown(Some(urn::EXOGATE_GROUP), OWNERS))
     }
 
     /// Takes out of a resource what is not to be shown.
@@ -49,27 +65,24 @@ impl Projection {
             }
             let attribute = of.top().find(|attribute| attribute.name == key);
             if let Some(attribute) = attribute {
-                let mut all = names(None, &attribute.name);
-                all.extend(names(Some(of.core.id), &attribute.name));
-                self.part(resource, attribute, &all);
+                self.part(resource, attribute, &of_core(of, &attribute.name));
             }
         }
     }
 
-    fn part(&self, holder: &mut Map<String, Value>, attribute: &Attribute, names: &[String]) {
+    /// Whether anything of an attribute is shown that has these names.
+    fn shown(&self, attribute: &Attribute, all: &[String]) -> bool {
+        match &self.include {
+            Some(list) => whole(all, list) || attribute.sub.iter().any(|sub| below(all, list, &sub.name)),
+            None => !attribute.on_request && !whole(all, &self.exclude),
+        }
+    }
+
+    fn part(&self, holder: &mut Map<String, Value>, attribute: &Attribute, all: &[String]) {
         if attribute.always || attribute.name == "id" {
             return;
         }
-        let whole = |list: &[String]| names.iter().any(|name| list.contains(name));
-        let below = |list: &[String], sub: &str| {
-            let sub = sub.to_ascii_lowercase();
-            names.iter().any(|name| list.contains(&format!("{name}.{sub}")))
-        };
-        let shown = match &self.include {
-            Some(list) => whole(list) || attribute.sub.iter().any(|sub| below(list, &sub.name)),
-            None => !attribute.on_request && !whole(&self.exclude),
-        };
-        if !shown {
+        if !self.shown(attribute, all) {
             holder.shift_remove(&attribute.name);
             return;
         }
@@ -77,8 +90,8 @@ impl Projection {
             return;
         }
         let keeps = |sub: &Attribute| match &self.include {
-            Some(list) => below(list, &sub.name) || (whole(list) && !sub.on_request),
-            None => !sub.on_request && !below(&self.exclude, &sub.name),
+            Some(list) => below(all, list, &sub.name) || (whole(all, list) && !sub.on_request),
+            None => !sub.on_request && !below(all, &self.exclude, &sub.name),
         };
         let trim = |value: &mut Value| {
             if let Value::Object(parts) = value {
@@ -91,6 +104,24 @@ impl Projection {
             None => {}
         }
     }
+}
+
+/// Whether a list names an attribute itself.
+fn whole(names: &[String], list: &[String]) -> bool {
+    names.iter().any(|name| list.contains(name))
+}
+
+/// Whether a list names a part of an attribute.
+fn below(names: &[String], list: &[String], sub: &str) -> bool {
+    let sub = sub.to_ascii_lowercase();
+    names.iter().any(|name| list.contains(&format!("{name}.{sub}")))
+}
+
+/// The ways in which an attribute of the core schema may be named.
+fn of_core(of: &ResourceType, name: &str) -> Vec<String> {
+    let mut all = names(None, name);
+    all.extend(names(Some(of.core.id), name));
+    all
 }
 
 /// The ways in which an attribute may be named: in full, or by all of its schema.

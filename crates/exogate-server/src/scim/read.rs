@@ -2,14 +2,19 @@
 //! source: what the store cannot test is tested while walking over keys.
 
 use exogate_engine::view::Entitlement;
-use exogate_store::{Column, Comparison, Cursor, Key, Order, OrderBy, Selected, Selection, Test, Window};
+use exogate_store::{
+    AccountRecord, Column, Comparison, Cursor, Dated, GroupRecord, Key, Order, OrderBy, Parties, Selected,
+    Selection, Test, Window,
+};
 use futures::TryStreamExt;
+use http::StatusCode;
 use serde_json::Value;
 
 use super::context::{Answer, Context, list_response};
 use super::error::ScimError;
 use super::filter::{self, Expr, Path, Pushed};
 use super::limits;
+use super::project::Projection;
 use super::query::{Paging, Position, Query};
 use super::resource::{self, Resource};
 use super::schema::{Model, ResourceKind, ResourceType};
@@ -27,11 +32,24 @@ struct Plan<'a> {
     expr: Option<Expr>,
     /// What to sort by, and whether from the end.
     sort: Option<(Path, bool)>,
+    /// Whether members and owners of groups are shown.
+    shown: Parties,
+    /// Whether they are looked at to tell who passes, and in which order.
+    looked_at: Parties,
+}
+
+fn parties_if(wanted: bool) -> Parties {
+    if wanted { Parties::Read } else { Parties::LeftOut }
 }
 
 impl Context {
-    /// One resource by its id.
-    pub async fn find(&self, kind: ResourceKind, id: &str) -> Result<Option<Resource>, ScimError> {
+    /// One resource by its id, with as much as a projection shows of it.
+    async fn find(
+        &self,
+        kind: ResourceKind,
+        id: &str,
+        parties: Parties,
+    ) -> Result<Option<Resource>, ScimError> {
         let of = self.of(kind)?;
         if kind == ResourceKind::Entitlement {
             return self.find_entitlement(id, of).await;
@@ -41,21 +59,35 @@ impl Context {
             return Ok(None);
         }
         let test = Test::Text(Column::Id, Comparison::Equal, id.to_owned());
-        let keys = self.source.store.keys(self.selection(kind, Some(test), Order::default()), Window::All);
-        Ok(self.load(of, keys.await?).await?.pop())
+        let selection = self.selection(kind, Some(test), Order::default());
+        Ok(self.load_in(of, selection, Window::All, parties).await?.0.pop())
     }
 
-    /// The same; a 404 where there is none.
+    /// All of one resource by its id; a 404 where there is none.
     pub async fn existing(&self, kind: ResourceKind, id: &str) -> Result<Resource, ScimError> {
-        self.find(kind, id).await?.ok_or_else(|| ScimError::not_found(kind.name(), id))
+        let found = self.find(kind, id, Parties::Read).await?;
+        found.ok_or_else(|| ScimError::not_found(kind.name(), id))
+    }
+
+    /// GET.
+    pub async fn read(
+        &self,
+        kind: ResourceKind,
+        id: &str,
+        projection: &Projection,
+    ) -> Result<Answer, ScimError> {
+        let parties = parties_if(projection.shows_parties(self.of(kind)?));
+        let found = self.find(kind, id, parties).await?;
+        let found = found.ok_or_else(|| ScimError::not_found(kind.name(), id))?;
+        Ok(Answer::resource(StatusCode::OK, found))
     }
 
     /// The users with this name.
     pub async fn users_named(&self, name: &str) -> Result<Vec<Resource>, ScimError> {
         let kind = ResourceKind::User;
         let test = Test::Text(Column::Name, Comparison::Equal, name.to_owned());
-        let keys = self.source.store.keys(self.selection(kind, Some(test), Order::default()), Window::All);
-        self.load(self.of(kind)?, keys.await?).await
+        let selection = self.selection(kind, Some(test), Order::default());
+        Ok(self.load_in(self.of(kind)?, selection, Window::All, Parties::Read).await?.0)
     }
 
     async fn find_entitlement(&self, id: &str, of: &ResourceType) -> Result<Option<Resource>, ScimError> {
@@ -90,21 +122,51 @@ impl Context {
         Selection { of, kinds, test, order }
     }
 
-    async fn load(&self, of: &ResourceType, keys: Vec<Key>) -> Result<Vec<Resource>, ScimError> {
-        let (store, view, base) = (&self.source.store, &self.source.view, self.base.as_str());
+    /// A part of a selection, read at one moment, and how many keys it has.
+    async fn load_in(
+        &self,
+        of: &ResourceType,
+        selection: Selection,
+        window: Window,
+        parties: Parties,
+    ) -> Result<(Vec<Resource>, usize), ScimError> {
+        let store = &self.source.store;
+        Ok(match of.kind {
+            ResourceKind::User => {
+                let (found, keys) = store.accounts_in(selection, window).await?;
+                (self.users(found, of), keys)
+            }
+            _ => {
+                let (found, keys) = store.groups_in(selection, window, parties).await?;
+                (self.groups(found, of), keys)
+            }
+        })
+    }
+
+    async fn load(
+        &self,
+        of: &ResourceType,
+        keys: Vec<Key>,
+        parties: Parties,
+    ) -> Result<Vec<Resource>, ScimError> {
+        let store = &self.source.store;
         if keys.is_empty() {
             return Ok(Vec::new());
         }
         Ok(match of.kind {
-            ResourceKind::User => {
-                let all = store.accounts_of(keys).await?;
-                all.into_iter().map(|one| resource::user(one, view, of, base)).collect()
-            }
-            _ => {
-                let all = store.groups_of(keys).await?;
-                all.into_iter().map(|one| resource::group(one, view, of, base)).collect()
-            }
+            ResourceKind::User => self.users(store.accounts_of(keys).await?, of),
+            _ => self.groups(store.groups_of(keys, parties).await?, of),
         })
+    }
+
+    fn users(&self, records: Vec<Dated<AccountRecord>>, of: &ResourceType) -> Vec<Resource> {
+        let (view, base) = (&self.source.view, self.base.as_str());
+        records.into_iter().map(|one| resource::user(one, view, of, base)).collect()
+    }
+
+    fn groups(&self, records: Vec<Dated<GroupRecord>>, of: &ResourceType) -> Vec<Resource> {
+        let (view, base) = (&self.source.view, self.base.as_str());
+        records.into_iter().map(|one| resource::group(one, view, of, base)).collect()
     }
 
     /// A query over one kind of resource.
@@ -190,7 +252,10 @@ impl Context {
             None => None,
             Some(by) => super::sort::path(by, of, others)?.map(|path| (path, query.descending)),
         };
-        Ok(Plan { of, expr, sort })
+        let by_parties = expr.as_ref().is_some_and(|expr| expr.mentions(&Path::is_of_parties))
+            || sort.as_ref().is_some_and(|(path, _)| path.is_of_parties());
+        let shown = parties_if(query.projection.shows_parties(of));
+        Ok(Plan { of, expr, sort, shown, looked_at: parties_if(by_parties) })
     }
 
     fn answer(
@@ -234,22 +299,22 @@ impl Context {
         let store = &self.source.store;
         if let (Some(order), None) = (order, &pushed.rest) {
             let selection = self.selection(kind, pushed.test, order);
-            let keys = store.keys(selection.clone(), Window::From { skip, limit: count }).await?;
+            let part = Window::From { skip, limit: count };
             // A page that is not full tells how many there are.
-            let found = keys.len();
+            let (resources, found) = self.load_in(plan.of, selection.clone(), part, plan.shown).await?;
             let total = if found < count && (found > 0 || skip == 0) {
                 skip + found as u64
             } else {
                 store.count(selection).await?
             };
-            return Ok(Listing { resources: self.load(plan.of, keys).await?, total });
+            return Ok(Listing { resources, total });
         }
         let selection = self.selection(kind, pushed.test, order.unwrap_or_default());
         let keys = store.keys(selection, Window::All).await?;
         let mut kept: Vec<(Option<SortKey>, Key)> = Vec::new();
         for batch in keys.chunks(limits::WALK) {
             // One more key than resources means that somebody is gone meanwhile: read one by one.
-            for (key, resource) in self.load_each(plan.of, batch).await? {
+            for (key, resource) in self.load_each(plan.of, batch, plan.looked_at).await? {
                 if pushed.rest.as_ref().is_none_or(|rest| filter::matches(rest, &resource)) {
                     let sort = plan.sort.as_ref().filter(|_| order.is_none());
                     kept.push((sort.map(|(path, _)| SortKey::of(path, &resource)), key));
@@ -263,17 +328,23 @@ impl Context {
         let total = kept.len() as u64;
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let page = kept.into_iter().skip(skip).take(count).map(|(_, key)| key).collect();
-        Ok(Listing { resources: self.load(plan.of, page).await?, total })
+        Ok(Listing { resources: self.load(plan.of, page, plan.shown).await?, total })
     }
 
-    async fn load_each(&self, of: &ResourceType, keys: &[Key]) -> Result<Vec<(Key, Resource)>, ScimError> {
-        let all = self.load(of, keys.to_vec()).await?;
+    async fn load_each(
+        &self,
+        of: &ResourceType,
+        keys: &[Key],
+        parties: Parties,
+    ) -> Result<Vec<(Key, Resource)>, ScimError> {
+        let all = self.load(of, keys.to_vec(), parties).await?;
         if all.len() == keys.len() {
             return Ok(keys.iter().copied().zip(all).collect());
         }
         let mut each = Vec::with_capacity(all.len());
         for key in keys {
-            each.extend(self.load(of, vec![*key]).await?.into_iter().map(|resource| (*key, resource)));
+            let one = self.load(of, vec![*key], parties).await?;
+            each.extend(one.into_iter().map(|resource| (*key, resource)));
         }
         Ok(each)
     }
@@ -296,6 +367,8 @@ impl Context {
             _ => None,
         };
         let store = &self.source.store;
+        let parties =
+            if pushed.rest.is_some() && plan.looked_at == Parties::Read { Parties::Read } else { plan.shown };
         let name = if kind == ResourceKind::User { "userName" } else { "displayName" };
         let place = |resource: &Resource| {
             let name = resource.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -309,10 +382,10 @@ impl Context {
                 break;
             }
             let limit = if pushed.rest.is_some() { limits::WALK } else { count - resources.len() + 1 };
-            let keys = store.keys(selection.clone(), Window::After { cursor: cursor.clone(), limit }).await?;
-            let batch = self.load(plan.of, keys.clone()).await?;
-            // Nothing left, or all of it gone meanwhile.
-            let last = keys.len() < limit || batch.is_empty();
+            let part = Window::After { cursor: cursor.clone(), limit };
+            let (batch, keys) = self.load_in(plan.of, selection.clone(), part, parties).await?;
+            // Nothing left, or nothing that could be read.
+            let last = keys < limit || batch.is_empty();
             for resource in batch {
                 let (name, id) = place(&resource);
                 cursor = Some(Cursor::behind(&name, &id));

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::query::Parties;
 use super::{accounts, groups};
 use crate::error::Fault;
 use crate::rows::{AccountRecord, GroupRecord};
@@ -25,7 +26,7 @@ pub(crate) fn accounts(
 /// The group of this id.
 pub(crate) fn group(connection: &Connection, source: i64, id: &str) -> Result<Option<GroupRecord>, Fault> {
     match ids::find(connection, source, id)? {
-        Some(oid) => groups::record(connection, source, oid),
+        Some(oid) => groups::record(connection, source, oid, Parties::Read),
         None => Ok(None),
     }
 }

@@ -4,6 +4,7 @@ use exogate_model::change::ObjectKind;
 use exogate_model::group::{Member, MembershipRole};
 use rusqlite::Connection;
 
+use super::query::Parties;
 use super::{found, load, names, one_more, page, says};
 use crate::codec::{self, Part};
 use crate::error::Fault;
@@ -27,7 +28,7 @@ pub(crate) fn list(
         .collect::<Result<Vec<i64>, _>>()?;
     let mut items = Vec::with_capacity(oids.len());
     for oid in oids {
-        items.extend(record(connection, source, oid)?);
+        items.extend(record(connection, source, oid, Parties::Read)?);
     }
     Ok(page(items, limit, |group: &GroupRecord| Cursor {
         key: group.group.display_name.clone(),
@@ -39,11 +40,11 @@ pub(crate) fn list(
 pub(crate) fn find(connection: &Connection, source: i64, text: &str) -> Result<Found<GroupRecord>, Fault> {
     let mut items = Vec::new();
     if let Some(oid) = ids::find(connection, source, text)? {
-        items.extend(record(connection, source, oid)?);
+        items.extend(record(connection, source, oid, Parties::Read)?);
     }
     if items.is_empty() {
         for oid in by_name(connection, source, text)? {
-            items.extend(record(connection, source, oid)?);
+            items.extend(record(connection, source, oid, Parties::Read)?);
         }
     }
     found(items, || names::nearest(connection, source, ObjectKind::Group, text))
@@ -67,17 +68,35 @@ fn by_name(connection: &Connection, source: i64, text: &str) -> Result<Vec<i64>,
     Ok(if by_mail.is_empty() { by_name } else { by_mail })
 }
 
-pub(super) fn record(connection: &Connection, source: i64, oid: i64) -> Result<Option<GroupRecord>, Fault> {
+pub(super) fn record(
+    connection: &Connection,
+    source: i64,
+    oid: i64,
+    parties: Parties,
+) -> Result<Option<GroupRecord>, Fault> {
     let Some((group, _)) = load::group(connection, oid)? else { return Ok(None) };
     let part = Part::of_group(group.kind);
     let Some(read_at) = load::read_at(connection, part, source, oid)? else { return Ok(None) };
+    let of_role = |role| match parties {
+        Parties::Read => members(connection, oid, role),
+        Parties::LeftOut => Ok(Vec::new()),
+    };
     Ok(Some(GroupRecord {
         group,
         exchange: load::group_exchange(connection, oid)?,
-        members: members(connection, oid, MembershipRole::Member)?,
-        owners: members(connection, oid, MembershipRole::Owner)?,
+        members: of_role(MembershipRole::Member)?,
+        owners: of_role(MembershipRole::Owner)?,
         read_at,
     }))
+}
+
+/// A number that differs when the members or owners of a group do: one walk over an index.
+pub(super) fn tally(connection: &Connection, group: i64) -> Result<i64, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) + coalesce(sum((member + role * 7919) * 2654435761 % 4294967291), 0) * 64
+         FROM memberships WHERE grp = ?1",
+    )?;
+    Ok(statement.query_row([group], |row| row.get(0))?)
 }
 
 fn members(connection: &Connection, group: i64, role: MembershipRole) -> Result<Vec<Member>, Fault> {

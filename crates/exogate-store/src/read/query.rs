@@ -161,6 +161,17 @@ pub struct Dated<T> {
     pub changed: Timestamp,
     /// The id by which a client knows it.
     pub external_id: Option<String>,
+    /// Of a group: a number that differs when its members or owners do, read or not. Otherwise 0.
+    pub parties: i64,
+}
+
+/// Whether members and owners of groups are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parties {
+    /// They are read.
+    Read,
+    /// They are left out, however many there are.
+    LeftOut,
 }
 
 /// When the run that first read an object ended, or began if it has not ended: the instant of
@@ -241,8 +252,10 @@ impl Writer<'_> {
 
     fn test(&mut self, test: &Test) -> String {
         match test {
-            Test::All(tests) => self.join(tests, " AND ", "1"),
-            Test::Any(tests) => self.join(tests, " OR ", "0"),
+            Test::All(tests) if tests.is_empty() => "1".to_owned(),
+            Test::Any(tests) if tests.is_empty() => "0".to_owned(),
+            Test::All(tests) => self.join(tests, "AND"),
+            Test::Any(tests) => self.join(tests, "OR"),
             // Nothing is neither equal nor unequal to SQL; here it is not equal.
             Test::Not(test) => format!("NOT coalesce({}, 0)", self.test(test)),
             Test::Present(of) => format!("coalesce({}, '') <> ''", column(self.of, *of)),
@@ -282,9 +295,15 @@ impl Writer<'_> {
         }
     }
 
-    fn join(&mut self, tests: &[Test], with: &str, none: &str) -> String {
-        let all: Vec<String> = tests.iter().map(|test| self.test(test)).collect();
-        if all.is_empty() { none.to_owned() } else { format!("({})", all.join(with)) }
+    /// Half and half: SQLite takes a chain for a tree as deep as it is long, and refuses a deep one.
+    fn join(&mut self, tests: &[Test], with: &str) -> String {
+        match tests {
+            [one] => self.test(one),
+            _ => {
+                let (left, right) = tests.split_at(tests.len() / 2);
+                format!("({} {with} {})", self.join(left, with), self.join(right, with))
+            }
+        }
     }
 
     fn text(&mut self, of: Column, comparison: Comparison, text: &str) -> String {
@@ -424,7 +443,7 @@ pub(crate) fn accounts_of(
     let mut all = Vec::with_capacity(keys.len());
     for Key(oid) in keys {
         if let Some(record) = accounts::record(connection, source, *oid)? {
-            all.push(dated(connection, Selected::Accounts, *oid, record)?);
+            all.push(dated(connection, Selected::Accounts, *oid, record, 0)?);
         }
     }
     Ok(all)
@@ -435,17 +454,25 @@ pub(crate) fn groups_of(
     connection: &Connection,
     source: i64,
     keys: &[Key],
+    parties: Parties,
 ) -> Result<Vec<Dated<GroupRecord>>, Fault> {
     let mut all = Vec::with_capacity(keys.len());
     for Key(oid) in keys {
-        if let Some(record) = groups::record(connection, source, *oid)? {
-            all.push(dated(connection, Selected::Groups, *oid, record)?);
+        if let Some(record) = groups::record(connection, source, *oid, parties)? {
+            let tally = groups::tally(connection, *oid)?;
+            all.push(dated(connection, Selected::Groups, *oid, record, tally)?);
         }
     }
     Ok(all)
 }
 
-fn dated<T>(connection: &Connection, of: Selected, oid: i64, record: T) -> Result<Dated<T>, Fault> {
+fn dated<T>(
+    connection: &Connection,
+    of: Selected,
+    oid: i64,
+    record: T,
+    parties: i64,
+) -> Result<Dated<T>, Fault> {
     let table = if of == Selected::Accounts { "users u" } else { "groups g" };
     let letter = &table[table.len() - 1..];
     let sql = format!(
@@ -458,5 +485,6 @@ fn dated<T>(connection: &Connection, of: Selected, oid: i64, record: T) -> Resul
         .query_row([oid], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
         .optional()?
         .unwrap_or_default();
-    Ok(Dated { record, created: codec::instant(created)?, changed: codec::instant(changed)?, external_id })
+    let (created, changed) = (codec::instant(created)?, codec::instant(changed)?);
+    Ok(Dated { record, created, changed, external_id, parties })
 }

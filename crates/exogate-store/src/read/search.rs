@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, Row, types::ValueRef};
 
+use super::query::Parties;
 use super::{accounts, groups, mailboxes, one_more, page};
 use crate::codec;
 use crate::error::Fault;
@@ -82,7 +83,7 @@ pub(crate) fn groups(
     while let Some(row) = rows.next()? {
         let kind = codec::group_kind(&row.get::<_, String>(3)?)?;
         if filter.kinds.contains(&kind) && holds(row, &[1, 2], filter.text.as_deref()) {
-            items.extend(groups::record(connection, source, row.get(0)?)?);
+            items.extend(groups::record(connection, source, row.get(0)?, Parties::Read)?);
         }
         if items.len() as i64 == one_more(limit) {
             break;

@@ -11,7 +11,9 @@ pub use push::{Pushed, push, sort_column};
 
 use jiff::Timestamp;
 
+use super::schema::group::{MEMBERS, OWNERS};
 use super::schema::{Kind, Place};
+use super::urn;
 
 /// A checked filter.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +59,28 @@ pub enum Literal {
     Instant(Timestamp),
 }
 
+impl Expr {
+    /// Whether a value that passes this test is looked at. What the filters of lists look at is told by the
+    /// list alone.
+    pub fn mentions(&self, test: &dyn Fn(&Path) -> bool) -> bool {
+        match self {
+            Self::All(all) | Self::Any(all) => all.iter().any(|one| one.mentions(test)),
+            Self::Not(one) => one.mentions(test),
+            Self::Present(path) | Self::Compare(path, ..) | Self::Element(path, _) => test(path),
+            Self::Never => false,
+        }
+    }
+}
+
 impl Path {
+    /// Whether it leads to the members or owners of a group.
+    pub fn is_of_parties(&self) -> bool {
+        match self.extension {
+            None => self.name == MEMBERS,
+            Some(extension) => extension == urn::EXOGATE_GROUP && self.name == OWNERS,
+        }
+    }
+
     /// The path to a place; a complex attribute stands for its `value`.
     pub fn of(place: &Place<'_>) -> Self {
         let sub = place

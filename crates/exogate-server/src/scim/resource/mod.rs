@@ -30,17 +30,17 @@ fn begin(id: &str, external_id: Option<String>) -> Resource {
     resource
 }
 
-/// Ends a resource: its schemas, and what is known about itself.
+/// Ends a resource: its schemas, and what is known about itself, its version among it.
 fn end(
     mut resource: Resource,
     of: &ResourceType,
     base: &str,
     life: Option<(Timestamp, Timestamp)>,
+    version: String,
 ) -> Resource {
     let mut schemas = vec![of.core.id];
     schemas.extend(of.extensions.iter().map(|one| one.id).filter(|id| resource.contains_key(*id)));
     resource.insert("schemas".into(), json!(schemas));
-    let version = version(&resource);
     let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
     let location = location(base, of.kind, id);
     let mut meta = Map::new();

@@ -5,13 +5,13 @@ use exogate_model::value::AttributeValue;
 use exogate_store::{AccountRecord, Dated};
 use serde_json::{Map, Value, json};
 
-use super::{Resource, begin, end, location, own, put, put_list, put_object};
+use super::{Resource, begin, end, location, own, put, put_list, put_object, version};
 use crate::scim::schema::{ResourceKind, ResourceType};
 use crate::scim::urn;
 
 /// An account as a user.
 pub fn user(dated: Dated<AccountRecord>, view: &View, of: &ResourceType, base: &str) -> Resource {
-    let Dated { record, created, changed, external_id } = dated;
+    let Dated { record, created, changed, external_id, .. } = dated;
     let address = match &record.mailbox {
         Some(mailbox) => Some(mailbox.primary_smtp.clone()),
         None => record.user.mail.clone(),
@@ -73,7 +73,8 @@ pub fn user(dated: Dated<AccountRecord>, view: &View, of: &ResourceType, base: &
     put_object(&mut user, urn::ENTERPRISE, enterprise);
     let own = own(of, urn::EXOGATE_USER, all);
     put_object(&mut user, urn::EXOGATE_USER, own);
-    end(user, of, base, Some((created, changed)))
+    let version = version(&user);
+    end(user, of, base, Some((created, changed)), version)
 }
 
 fn texts(value: Option<&AttributeValue>) -> Vec<&str> {

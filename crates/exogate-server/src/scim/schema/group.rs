@@ -24,6 +24,11 @@ pub fn creatable(options: &SourceOptions) -> Vec<GroupKind> {
     kinds
 }
 
+/// What the members of a group are called.
+pub const MEMBERS: &str = "members";
+/// What its owners are called, in the extension.
+pub const OWNERS: &str = "owners";
+
 /// Attributes of Entra that can be set on groups that Entra masters.
 pub const ENTRA_SETTABLE: [&str; 2] = ["description", "visibility"];
 
@@ -50,7 +55,7 @@ fn parties(name: &str, description: &str) -> Attribute {
 pub fn resource_type(source: &Source) -> ResourceType {
     let core = vec![
         Attribute::text("displayName", "Display name.").required().writable(true),
-        parties("members", "Direct members.").writable(true),
+        parties(MEMBERS, "Direct members.").writable(true),
     ];
     let options = &source.context.options;
     let kinds = creatable(options).into_iter().map(GroupKind::name);
@@ -60,7 +65,7 @@ pub fn resource_type(source: &Source) -> ResourceType {
             .one_of(kinds)
             .mutability(Mutability::Immutable),
         // Groups of Exchange cannot be made without one.
-        parties("owners", "Owners; a group always keeps one if it has any.")
+        parties(OWNERS, "Owners; a group always keeps one if it has any.")
             .writable(options.manage_exchange_online),
     ];
     let mut settable: Vec<&str> = ENTRA_SETTABLE.to_vec();
