@@ -60,6 +60,17 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
+/// Opens a connection that only looks whether others have written; it waits for nobody.
+pub(crate) fn watcher(path: &Path) -> Result<Connection, Fault> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.execute_batch("PRAGMA cache_size = 16;")?;
+    Ok(connection)
+}
+
 /// Statements are compiled once. Without the stable plans, this SQLite compiles some of them anew
 /// for every value that is bound.
 fn keep_statements(connection: &Connection) -> Result<(), Fault> {

@@ -33,6 +33,7 @@ struct Inner {
     waiting: Arc<Semaphore>,
     reading: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
+    watcher: Mutex<Option<Connection>>,
 }
 
 impl fmt::Debug for Store {
@@ -70,6 +71,7 @@ impl Store {
                 waiting: Arc::new(Semaphore::new(WAITING)),
                 reading: Arc::new(Semaphore::new(READERS)),
                 idle: Mutex::new(Vec::new()),
+                watcher: Mutex::new(None),
             }),
         })
     }
@@ -114,6 +116,19 @@ impl Store {
             Ok(names)
         })
         .await
+    }
+
+    /// A number that differs from what it was if anything was written to the file meanwhile, by this process
+    /// or another; none where that cannot be told. It is told at once, from memory that all users of the
+    /// file share, and means nothing beyond this process.
+    pub fn state(&self) -> Option<i64> {
+        let mut watcher = self.inner.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        // The number is one connection's own: once it is there, it is never replaced.
+        if watcher.is_none() {
+            *watcher = connection::watcher(&self.inner.path).ok();
+        }
+        let mut statement = watcher.as_ref()?.prepare_cached("PRAGMA data_version").ok()?;
+        statement.query_row([], |row| row.get(0)).ok()
     }
 
     /// The current instant, in milliseconds.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -23,18 +24,27 @@ pub struct Context {
     pub cancel: CancellationToken,
 }
 
+/// What an answer says.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Still to be written.
+    Json(Value),
+    /// As it is sent.
+    Written(Bytes),
+}
+
 /// An answer in the making.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: StatusCode,
-    pub body: Option<Value>,
+    pub body: Option<Content>,
     pub location: Option<String>,
     pub version: Option<String>,
 }
 
 impl Answer {
     pub fn json(body: Value) -> Self {
-        Self { status: StatusCode::OK, body: Some(body), location: None, version: None }
+        Self { body: Some(Content::Json(body)), ..Self::empty(StatusCode::OK) }
     }
 
     pub fn empty(status: StatusCode) -> Self {
@@ -46,17 +56,34 @@ impl Answer {
         let version = version_of(&resource).map(str::to_owned);
         let location = resource.get("meta").and_then(|meta| meta.get("location")).and_then(Value::as_str);
         let location = location.map(str::to_owned);
-        Self { status, body: Some(Value::Object(resource)), location, version }
+        Self { status, body: Some(Content::Json(Value::Object(resource))), location, version }
     }
 
     /// The resource in it.
     pub fn resource_mut(&mut self) -> Option<&mut Map<String, Value>> {
-        self.body.as_mut().and_then(Value::as_object_mut)
+        match &mut self.body {
+            Some(Content::Json(Value::Object(resource))) => Some(resource),
+            _ => None,
+        }
     }
 
     /// The id of the resource in it.
     pub fn id(&self) -> Option<&str> {
-        self.body.as_ref().and_then(Value::as_object).map(id_of).filter(|id| !id.is_empty())
+        match &self.body {
+            Some(Content::Json(Value::Object(resource))) => Some(id_of(resource)).filter(|id| !id.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// Its body as it is sent.
+    pub fn written(&mut self) -> Bytes {
+        let written = match self.body.take() {
+            Some(Content::Json(body)) => Bytes::from(serde_json::to_vec(&body).unwrap_or_default()),
+            Some(Content::Written(bytes)) => bytes,
+            None => return Bytes::new(),
+        };
+        self.body = Some(Content::Written(written.clone()));
+        written
     }
 }
 

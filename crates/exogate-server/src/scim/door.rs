@@ -9,17 +9,18 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{OriginalUri, Query as Parameters};
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Answer, Context};
+use super::context::{Answer, Content, Context};
 use super::error::ScimError;
 use super::limits;
 use super::project::Projection;
 use super::query;
+use super::remembered::{Memory, Question, Remembered};
 use super::schema::{self, Model, ResourceKind};
-use super::write::{Precondition, matches_version};
+use super::write::{self, Precondition, matches_version};
 use crate::caller::{Caller, Scope};
 use crate::gateway::Gateway;
 
@@ -42,14 +43,23 @@ const ENDPOINTS: [&str; 9] = [
 
 struct Door {
     gateway: Gateway,
-    models: BTreeMap<String, Arc<Model>>,
+    sources: BTreeMap<String, Published>,
+}
+
+/// What the door knows of a source.
+struct Published {
+    model: Arc<Model>,
+    memory: Memory,
 }
 
 /// The door, with paths relative to where it is mounted.
 pub fn router(gateway: Gateway) -> Router {
-    let models =
-        gateway.sources.iter().map(|(name, source)| (name.clone(), Arc::new(Model::of(source)))).collect();
-    let door = Arc::new(Door { gateway, models });
+    let published = gateway.sources.iter().map(|(name, source)| {
+        let model = Arc::new(Model::of(source));
+        (name.clone(), Published { model, memory: Memory::default() })
+    });
+    let sources = published.collect();
+    let door = Arc::new(Door { gateway, sources });
     Router::new().fallback(move |request: Request<Body>| {
         let door = Arc::clone(&door);
         async move { door.answer(request).await }
@@ -88,8 +98,8 @@ impl Door {
         let not_modified =
             outcome.as_ref().ok().and_then(|answer| answer.version.as_deref()).is_some_and(|now| {
                 let reads = parts.method == Method::GET || parts.method == Method::HEAD;
-                let known = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-                reads && known.is_some_and(|known| matches_version(known, now))
+                let known = versions(&parts.headers, header::IF_NONE_MATCH);
+                reads && known.is_some_and(|known| matches_version(&known, now))
             });
         match outcome {
             Ok(answer) if not_modified => {
@@ -110,7 +120,8 @@ impl Door {
         let rest: Vec<&str> =
             segments.iter().skip(usize::from(named.is_some())).map(String::as_str).collect();
         let source = self.gateway.source(named.map(String::as_str), caller);
-        let Some((source, model)) = source.and_then(|source| Some((source, self.models.get(&source.name)?)))
+        let Some((source, published)) =
+            source.and_then(|source| Some((source, self.sources.get(&source.name)?)))
         else {
             let several = named.is_none() && self.gateway.sources.len() > 1;
             return Err(match named {
@@ -124,22 +135,54 @@ impl Door {
         };
         let context = Context {
             source: Arc::clone(source),
-            model: Arc::clone(model),
+            model: Arc::clone(&published.model),
             caller: caller.clone(),
             base: base(parts, named.map(String::as_str)),
             // A change that was begun is finished, whether or not somebody still listens.
             cancel: CancellationToken::new(),
         };
         context.need(Scope::Read)?;
-        route(context, parts, &rest, body).await
+        if parts.method == Method::GET || parts.method == Method::HEAD {
+            reading(context, parts, &rest, body, &published.memory).await
+        } else {
+            route(context, parts, &rest, body).await
+        }
     }
+}
+
+/// Answers a question, from memory if it was asked before and nothing was written since.
+async fn reading(
+    context: Context,
+    parts: &Parts,
+    rest: &[&str],
+    body: Body,
+    memory: &Memory,
+) -> Result<Answer, ScimError> {
+    let path = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
+    let question = Question { base: context.base.clone(), path };
+    // Taken before anything is read: what is read is at least as young.
+    let Some(state) = context.source.store.state() else { return route(context, parts, rest, body).await };
+    if let Some(known) = memory.recall(&question, state) {
+        return Ok(Answer {
+            status: StatusCode::OK,
+            body: Some(Content::Written(known.body.clone())),
+            location: known.location.clone(),
+            version: known.version.clone(),
+        });
+    }
+    let mut answer = route(context, parts, rest, body).await?;
+    if answer.status == StatusCode::OK {
+        let (location, version) = (answer.location.clone(), answer.version.clone());
+        memory.keep(question, state, Remembered { body: answer.written(), location, version });
+    }
+    Ok(answer)
 }
 
 async fn route(context: Context, parts: &Parts, rest: &[&str], body: Body) -> Result<Answer, ScimError> {
     let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
     let base = context.base.as_str();
     let only = |allowed: &[Method]| {
-        if allowed.contains(&method) { Ok(()) } else { Err(not_allowed(&method, allowed)) }
+        if allowed.contains(&method) { Ok(()) } else { Err(ScimError::not_allowed(&method, allowed)) }
     };
     match rest {
         [] => {
@@ -186,6 +229,9 @@ async fn route(context: Context, parts: &Parts, rest: &[&str], body: Body) -> Re
                 return Err(ScimError::no_resource());
             };
             context.of(kind)?;
+            if kind == ResourceKind::Entitlement && method != Method::GET && more != [".search"] {
+                return Err(write::fixed());
+            }
             match more {
                 [] => collection(context, kind, &method, parts, body).await,
                 [".search"] => {
@@ -218,7 +264,7 @@ async fn collection(
                 finish(context, move |context| async move { context.create(kind, body).await }).await?;
             Ok(projected(answer, &query.projection, &model, kind))
         }
-        _ => Err(not_allowed(method, &[Method::GET, Method::POST])),
+        _ => Err(ScimError::not_allowed(method, &[Method::GET, Method::POST])),
     }
 }
 
@@ -231,17 +277,11 @@ async fn one(
     body: Body,
 ) -> Result<Answer, ScimError> {
     let query = query::of_parameters(&parameters(parts)?)?;
-    let precondition = Precondition {
-        if_match: parts
-            .headers
-            .get(header::IF_MATCH)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned),
-    };
+    let precondition = Precondition { if_match: versions(&parts.headers, header::IF_MATCH) };
     let model = Arc::clone(&context.model);
     let id = id.to_owned();
     let answer = match *method {
-        Method::GET => Answer::resource(StatusCode::OK, context.existing(kind, &id).await?),
+        Method::GET => context.read(kind, &id, &query.projection).await?,
         Method::PUT => {
             context.need(Scope::Provision)?;
             let body = json_body(parts, body).await?;
@@ -264,7 +304,7 @@ async fn one(
         }
         _ => {
             let allowed = [Method::GET, Method::PUT, Method::PATCH, Method::DELETE];
-            return Err(not_allowed(method, &allowed));
+            return Err(ScimError::not_allowed(method, &allowed));
         }
     };
     Ok(projected(answer, &query.projection, &model, kind))
@@ -304,12 +344,12 @@ fn discovered(what: &str, id: &str, all: Vec<Value>) -> Result<Answer, ScimError
     found.map(Answer::json).ok_or_else(|| ScimError::not_found(what, id))
 }
 
-fn not_allowed(method: &Method, allowed: &[Method]) -> ScimError {
-    let allowed: Vec<&str> = allowed.iter().map(Method::as_str).collect();
-    ScimError::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        format!("{method} is not possible here; {} is", allowed.join(", ")),
-    )
+/// The versions that a header lists, on one line or several. What cannot be read is a version as well: one
+/// that no resource has.
+fn versions(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let all: Vec<_> =
+        headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!all.is_empty()).then(|| all.join(","))
 }
 
 /// The parts of a path, each decoded. An encoded slash stays inside its part.
@@ -406,10 +446,14 @@ async fn json_body(parts: &Parts, body: Body) -> Result<Value, ScimError> {
 }
 
 fn render(outcome: Result<Answer, ScimError>, asked: &HeaderMap) -> Response {
-    let answer = outcome.unwrap_or_else(|error| {
-        let status = error.status;
-        Answer { status, body: Some(error.to_json()), location: None, version: None }
-    });
+    let (mut answer, allow) = match outcome {
+        Ok(answer) => (answer, None),
+        Err(error) => {
+            let body = Some(Content::Json(error.to_json()));
+            (Answer { body, ..Answer::empty(error.status) }, error.allow)
+        }
+    };
+    let body = answer.written();
     let accepts = |kind: &str| {
         asked
             .get_all(header::ACCEPT)
@@ -418,16 +462,14 @@ fn render(outcome: Result<Answer, ScimError>, asked: &HeaderMap) -> Response {
             .any(|all| all.contains(kind))
     };
     let plain = accepts(JSON) && !accepts(SCIM);
-    let mut response = Response::new(match &answer.body {
-        Some(body) => Body::from(serde_json::to_vec(body).unwrap_or_default()),
-        None => Body::empty(),
-    });
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
     if answer.body.is_some() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(if plain { JSON } else { SCIM }));
     }
-    for (name, value) in [(header::LOCATION, answer.location), (header::ETAG, answer.version)] {
+    let named = [(header::LOCATION, answer.location), (header::ETAG, answer.version), (header::ALLOW, allow)];
+    for (name, value) in named {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             headers.insert(name, value);
         }

@@ -16,6 +16,7 @@ mod patch;
 mod project;
 mod query;
 mod read;
+mod remembered;
 mod resource;
 mod schema;
 mod sort;
