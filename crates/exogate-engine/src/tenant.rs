@@ -62,6 +62,7 @@ impl SourceContext {
             deletion_guard_percent: 0,
             bypass_security_group_manager_check: true,
             manage_users: false,
+            user_domain: None,
             delete_users: false,
             account_deletion: AccountDeletion::Refuse,
             keep_changes: Duration::ZERO,

@@ -29,6 +29,8 @@ pub struct SourceOptions {
     pub bypass_security_group_manager_check: bool,
     /// Make users in Entra, change their attributes, block them and set their passwords.
     pub manage_users: bool,
+    /// The domain of new users whose name is given without one.
+    pub user_domain: Option<String>,
     /// Delete users in Entra; with `manage_users` only.
     pub delete_users: bool,
     /// What deleting an account amounts to.
@@ -64,6 +66,7 @@ impl Default for SourceOptions {
             deletion_guard_percent: 10,
             bypass_security_group_manager_check: true,
             manage_users: false,
+            user_domain: None,
             delete_users: false,
             account_deletion: AccountDeletion::Refuse,
             keep_changes: Duration::from_secs(90 * 24 * 60 * 60),
@@ -96,6 +99,14 @@ impl SourceOptions {
         }
     }
 
+    /// The principal name of a new user: the name given, with the domain of new users where it has none.
+    pub fn principal_name(&self, name: &str) -> String {
+        match &self.user_domain {
+            Some(domain) if !name.contains('@') => format!("{name}@{domain}"),
+            _ => name.to_owned(),
+        }
+    }
+
     /// Whether rights on mailboxes of this kind are entitlements.
     pub fn governs(&self, kind: &MailboxKind) -> bool {
         let selection = match kind {
@@ -112,6 +123,15 @@ impl SourceOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_without_a_domain_gets_the_one_of_new_users() {
+        let plain = SourceOptions::default();
+        assert_eq!(plain.principal_name("kim"), "kim");
+        let options = SourceOptions { user_domain: Some("contoso.com".to_owned()), ..plain };
+        assert_eq!(options.principal_name("kim"), "kim@contoso.com");
+        assert_eq!(options.principal_name("kim@fabrikam.com"), "kim@fabrikam.com");
+    }
 
     #[test]
     fn group_kinds_follow_the_reference() {

@@ -37,6 +37,7 @@ pub(super) async fn create(job: &Job, out: &mut Out) -> Result<(), Stop> {
     if name.trim().is_empty() {
         return Err(Refusal::bad("a new account needs userPrincipalName").into());
     }
+    let name = job.source.context.options.principal_name(name.trim());
     let mut results = Results::default();
     let mut operations = Vec::new();
     for (name, given) in attributes {

@@ -189,6 +189,17 @@ fn options(mut section: Section<'_>) -> SourceOptions {
             && flag("enableByPassSecurityManagerCheck", true);
     let manage_users = flag("manage_users", default.manage_users);
     let delete_users = flag("delete_users", default.delete_users);
+    let user_domain = section.text("user_domain").and_then(|domain| {
+        let labels = domain.value.split('.').filter(|label| {
+            !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        });
+        if domain.value.contains('.') && labels.count() == domain.value.split('.').count() {
+            return Some(domain.value);
+        }
+        let message = format!("{:?} is no domain such as \"contoso.com\"", domain.value);
+        section.error(domain.line, "user_domain", message);
+        None
+    });
     let account_deletion = section
         .one_of("account_deletion", &AccountDeletion::ALL)
         .map_or(default.account_deletion, |chosen| chosen.value);
@@ -210,6 +221,7 @@ fn options(mut section: Section<'_>) -> SourceOptions {
         deletion_guard_percent,
         bypass_security_group_manager_check,
         manage_users,
+        user_domain,
         delete_users,
         account_deletion,
         keep_changes,

@@ -115,6 +115,8 @@ bypass_security_group_manager_check = true
 keep_changes = "90d"
 # Make users in Entra, change their attributes, block them and set their passwords.
 manage_users = false
+# The domain of new users whose name is given without one, as some SCIM clients do.
+# user_domain = "contoso.com"
 # Delete users in Entra, where they are managed.
 delete_users = false
 
