@@ -104,9 +104,12 @@ const SAILPOINT: &[(&str, Scope)] = &[
 
 /// SCIM: what each endpoint of a resource type takes.
 const SCIM: &[(&str, &str, Scope)] = &[
+    ("GET", "", Scope::Read),
     ("GET", "/ServiceProviderConfig", Scope::Read),
     ("GET", "/ResourceTypes", Scope::Read),
+    ("GET", "/ResourceTypes/User", Scope::Read),
     ("GET", "/Schemas", Scope::Read),
+    ("GET", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User", Scope::Read),
     ("POST", "/.search", Scope::Read),
     ("POST", "/Bulk", Scope::Provision),
     ("GET", "/Users", Scope::Read),
@@ -368,16 +371,34 @@ async fn every_endpoint_of_every_door_has_a_row() {
                 let found: BTreeSet<&str> =
                     spec["commands"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
                 let known: BTreeSet<&str> = SAILPOINT.iter().map(|(command, _)| *command).collect();
-                // What a source does not allow is not in its specification, and still has a row.
-                assert!(found.is_subset(&known), "{found:?}");
-                assert!(!found.is_empty());
+                assert_eq!(found, known);
             }
             "/scim/v2" => {
                 let types = get(format!("{mount}/{SOURCE}/ResourceTypes")).await;
+                let mut paths: BTreeSet<String> = SCIM
+                    .iter()
+                    .map(|(_, path, _)| (*path).to_owned())
+                    .filter(|path| {
+                        !["/Users", "/Groups", "/Entitlements"].iter().any(|of| path.starts_with(of))
+                    })
+                    .collect();
                 for kind in types["Resources"].as_array().unwrap() {
                     let endpoint = kind["endpoint"].as_str().unwrap();
-                    assert!(SCIM.iter().any(|(_, path, _)| path == &endpoint), "{endpoint}");
+                    paths.extend(["", "/.search", "/x"].map(|more| format!("{endpoint}{more}")));
                 }
+                // Asked for what nobody does, each says what it takes.
+                let mut found = BTreeSet::new();
+                for path in paths {
+                    let whole = format!("{mount}/{SOURCE}{path}");
+                    let row = Row { method: "TRACE", path: whole, body: None, scope: Scope::Read };
+                    let answer = ask(&router, &row, &admin, "10.0.0.1:1").await;
+                    assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+                    let allow = answer.headers()["allow"].to_str().unwrap().to_owned();
+                    let methods = allow.split(", ").filter(|method| *method != "HEAD");
+                    found.extend(methods.map(|method| (method.to_owned(), path.clone())));
+                }
+                let known = SCIM.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()));
+                assert_eq!(found, known.collect::<BTreeSet<_>>());
             }
             other => panic!("the door {other} says nothing of its endpoints here"),
         }

@@ -65,6 +65,7 @@ struct Scim {
 struct Reply {
     status: StatusCode,
     etag: Option<String>,
+    allow: Option<String>,
     kind: String,
     body: Value,
 }
@@ -128,15 +129,15 @@ impl Scim {
 async fn reply(request: reqwest::RequestBuilder) -> Reply {
     let response = request.send().await.unwrap();
     let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-    let (status, etag, kind) =
-        (response.status(), header("etag"), header("content-type").unwrap_or_default());
+    let (status, etag, allow) = (response.status(), header("etag"), header("allow"));
+    let kind = header("content-type").unwrap_or_default();
     let text = response.text().await.unwrap();
     let body = if text.is_empty() {
         Value::Null
     } else {
         serde_json::from_str(&text).unwrap_or(Value::String(text))
     };
-    Reply { status, etag, kind, body }
+    Reply { status, etag, allow, kind, body }
 }
 
 fn names(list: &Value) -> Vec<String> {
@@ -273,11 +274,12 @@ async fn a_governance_platform_connects_aggregates_and_changes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_live_their_whole_life_where_the_source_makes_them() {
-    let options = SourceOptions { manage_users: true, delete_users: true, ..setup().options };
+    let user_domain = Some("contoso.com".to_owned());
+    let options = SourceOptions { manage_users: true, user_domain, delete_users: true, ..setup().options };
     let scim = Scim::with(Setup { options, ..setup() }).await;
     let new = json!({
         "schemas": [USER],
-        "userName": "nina.new@contoso.com",
+        "userName": "nina.new",
         "displayName": "Nina New",
         "name": {"givenName": "Nina", "familyName": "New"},
         "active": true,
@@ -286,6 +288,7 @@ async fn users_live_their_whole_life_where_the_source_makes_them() {
     });
     let made = scim.send(Method::POST, "/Users", Some(new.clone()), &[]).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    assert_eq!(made.body["userName"], "nina.new@contoso.com");
     assert_eq!(made.body["name"], json!({"givenName": "Nina", "familyName": "New"}));
     assert_eq!(made.body["externalId"], "HR-9");
     let again = scim.send(Method::POST, "/Users", Some(new), &[]).await;
@@ -378,6 +381,64 @@ async fn groups_live_their_whole_life() {
         )
         .await;
     assert_eq!((reply.status, &reply.body["scimType"]), (StatusCode::BAD_REQUEST, &json!("mutability")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_without_its_members_has_the_version_that_it_has_with_them() {
+    let scim = Scim::start().await;
+    let group = scim.group("Inner circle").await;
+    assert!(group["members"].as_array().is_some_and(|members| !members.is_empty()));
+    let (path, version) = (format!("/Groups/{}", id(&group)), &group["meta"]["version"]);
+    let owners = format!("{OWN_GROUP}:owners");
+    let without = format!("excludedAttributes=members,{owners}");
+    for path in [format!("{path}?{without}"), format!("{path}?attributes=meta")] {
+        let bare = scim.get(&path).await;
+        assert!(bare.get("members").is_none(), "{bare}");
+        assert_eq!(&bare["meta"]["version"], version);
+    }
+    // Left out or not, they are there for a filter and an order that look at them.
+    let member = group["members"][0]["value"].as_str().unwrap();
+    let kind = group["members"][0]["type"].as_str().unwrap();
+    for filter in [
+        format!("members.value eq \"{member}\""),
+        format!("members[value eq \"{member}\" and type eq \"{kind}\"]"),
+        "not (members.type eq \"Device\")".to_owned(),
+    ] {
+        let filter: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
+        for page in ["count=100", "count=100&cursor=", "sortBy=members.value&count=100"] {
+            let found = scim.get(&format!("/Groups?{without}&{page}&filter={filter}")).await;
+            assert!(names(&found).contains(&"Inner circle".to_owned()), "{page} {filter}");
+            assert!(found["Resources"].as_array().unwrap().iter().all(|one| one.get("members").is_none()));
+        }
+    }
+    // It moves with them.
+    let remove = json!([{"op": "remove", "path": format!("members[value eq \"{member}\"]")}]);
+    let reply = scim.patch(&format!("{path}?{without}"), remove).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
+    assert_ne!(&reply.body["meta"]["version"], version);
+    assert_eq!(scim.get(&path).await["meta"]["version"], reply.body["meta"]["version"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_process_writes_is_seen_at_once() {
+    let scim = Scim::start().await;
+    let mark = scim.user("mark.taylor@contoso.com").await;
+    let path = format!("/Users/{}", id(&mark));
+    let whole = scim.send(Method::GET, &path, None, &[]).await;
+    let again = scim.send(Method::GET, &path, None, &[]).await;
+    assert_eq!((&again.body, &again.etag, &again.kind), (&whole.body, &whole.etag, &whole.kind));
+    let known = [("if-none-match", again.etag.as_deref().unwrap())];
+    assert_eq!(scim.send(Method::GET, &path, None, &known).await.status, StatusCode::NOT_MODIFIED);
+    let other = exogate_store::Store::open(scim.served.store_path(), support::clock()).unwrap();
+    let other = other.source(support::SOURCE).await.unwrap();
+    for number in 0..3 {
+        other.set_external_id(id(&mark), Some(format!("HR-{number}"))).await.unwrap();
+        for path in [path.clone(), "/Users?filter=externalId%20sw%20%22HR%22".to_owned()] {
+            let found = scim.get(&path).await;
+            let found = found.get("Resources").map_or(&found, |all| &all[0]);
+            assert_eq!(found["externalId"], json!(format!("HR-{number}")), "{path}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -667,10 +728,25 @@ async fn whatever_is_wrong_is_answered_in_the_form_of_scim() {
         assert_eq!(reply.body["scimType"].as_str(), scim_type, "{what}");
         assert!(!reply.body["detail"].as_str().unwrap().is_empty(), "{what}");
         assert_eq!(reply.kind, "application/scim+json", "{what}");
+        assert_eq!(reply.allow.is_some(), status == StatusCode::METHOD_NOT_ALLOWED, "{what}");
     }
+    // As many tests as fit into a filter are a tree that is not deep.
+    let wide = vec!["id%20pr"; 1500].join("%20or%20");
+    let all = scim.get(&format!("/Users?count=0&filter={wide}")).await;
+    assert_eq!(all["totalResults"], scim.get("/Users?count=0").await["totalResults"]);
     // Nothing of all that left a trace.
     assert_eq!(scim.user("mark.taylor@contoso.com").await, mark);
 
+    // A version that nobody can read is one that nothing has.
+    for version in [&b"\"\xff\""[..], b"W/\"other\""] {
+        let request = scim
+            .client
+            .patch(scim.served.url(&format!("/scim/v2{user}")))
+            .header("content-type", "application/scim+json")
+            .header("if-match", reqwest::header::HeaderValue::from_bytes(version).unwrap())
+            .body(patch(json!([{"op": "remove", "path": "externalId"}])).unwrap().to_string());
+        assert_eq!(reply(request).await.status, StatusCode::PRECONDITION_FAILED);
+    }
     let raw = |kind: &'static str, body: Vec<u8>| {
         scim.client.post(scim.served.url("/scim/v2/Groups")).header("content-type", kind).body(body)
     };

@@ -71,11 +71,8 @@ impl Context {
                 Some(result) => all.push(result),
                 None if stopped => {}
                 None => {
-                    let error = ScimError {
-                        status: StatusCode::CONFLICT,
-                        scim_type: Some("invalidValue"),
-                        detail: "it refers to a bulkId that nothing was made for".to_owned(),
-                    };
+                    let why = "it refers to a bulkId that nothing was made for";
+                    let error = ScimError::typed(StatusCode::CONFLICT, "invalidValue", why);
                     all.push(self.result(operation, Err(error)));
                 }
             }

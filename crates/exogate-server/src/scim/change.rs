@@ -330,5 +330,5 @@ pub fn failed(result: &PlanResult) -> Option<ScimError> {
     if !done.is_empty() {
         detail.push_str(&format!(". Done all the same: {}", done.join("; ")));
     }
-    Some(ScimError { status, scim_type, detail })
+    Some(ScimError { scim_type, ..ScimError::new(status, detail) })
 }

@@ -1,6 +1,6 @@
 //! Errors in the form of RFC 7644 §3.12.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::urn;
@@ -11,15 +11,36 @@ pub struct ScimError {
     pub status: StatusCode,
     pub scim_type: Option<&'static str>,
     pub detail: String,
+    /// The methods that are possible instead, as the header `Allow` has them.
+    pub allow: Option<String>,
 }
 
 impl ScimError {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, scim_type: None, detail: detail.into() }
+        Self { status, scim_type: None, detail: detail.into(), allow: None }
+    }
+
+    /// The same, of a type.
+    pub fn typed(status: StatusCode, scim_type: &'static str, detail: impl Into<String>) -> Self {
+        Self { scim_type: Some(scim_type), ..Self::new(status, detail) }
     }
 
     pub fn bad(scim_type: &'static str, detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, scim_type: Some(scim_type), detail: detail.into() }
+        Self::typed(StatusCode::BAD_REQUEST, scim_type, detail)
+    }
+
+    /// The method is not possible here, these are.
+    pub fn not_allowed(method: &Method, allowed: &[Method]) -> Self {
+        let mut all: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        if all.contains(&"GET") {
+            all.push("HEAD");
+        }
+        let allowed = all.join(", ");
+        let error = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            format!("{method} is not possible here; what is: {allowed}"),
+        );
+        Self { allow: Some(allowed), ..error }
     }
 
     pub fn syntax(detail: impl Into<String>) -> Self {
@@ -43,7 +64,7 @@ impl ScimError {
     }
 
     pub fn conflict(detail: impl Into<String>) -> Self {
-        Self { status: StatusCode::CONFLICT, scim_type: Some("uniqueness"), detail: detail.into() }
+        Self::typed(StatusCode::CONFLICT, "uniqueness", detail)
     }
 
     pub fn not_found(what: &str, id: &str) -> Self {

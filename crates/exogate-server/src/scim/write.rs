@@ -2,14 +2,14 @@
 
 use exogate_model::plan::Plan;
 use exogate_model::source::AccountDeletion;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::context::{Answer, Context};
 use super::error::ScimError;
 use super::resource::{Resource, id_of, version_of};
-use super::schema::{ResourceKind, ResourceType};
 use super::schema::group::creatable;
+use super::schema::{ResourceKind, ResourceType};
 use super::{body, change, patch};
 
 /// What a client says about the version that it means.
@@ -44,7 +44,7 @@ impl Context {
     pub async fn create(&self, kind: ResourceKind, body: Value) -> Result<Answer, ScimError> {
         let of = self.of(kind)?;
         if kind == ResourceKind::Entitlement {
-            return Err(self.fixed());
+            return Err(fixed());
         }
         let mut wanted = body::read(body, of)?;
         body::required(&wanted, kind)?;
@@ -69,7 +69,9 @@ impl Context {
 
     /// Accounts come from Entra.
     async fn create_user(&self, wanted: &Resource) -> Result<Answer, ScimError> {
-        let name = wanted.get("userName").and_then(Value::as_str).unwrap_or_default();
+        let name = wanted.get("userName").and_then(Value::as_str).unwrap_or_default().trim();
+        let name = self.source.context.options.principal_name(name);
+        let name = name.as_str();
         if !self.users_named(name).await?.is_empty() {
             return Err(ScimError::conflict(format!("there is a user {name:?} already")));
         }
@@ -105,10 +107,8 @@ impl Context {
         body: Value,
         precondition: &Precondition,
     ) -> Result<Answer, ScimError> {
-        self.modify(kind, id, precondition, |current, of| {
-            body::replace(current, body::read(body, of)?, of)
-        })
-        .await
+        self.modify(kind, id, precondition, |current, of| body::replace(current, body::read(body, of)?, of))
+            .await
     }
 
     /// PATCH.
@@ -119,7 +119,8 @@ impl Context {
         body: Value,
         precondition: &Precondition,
     ) -> Result<Answer, ScimError> {
-        self.modify(kind, id, precondition, |current, of| patch::apply(current, &patch::read(body)?, of)).await
+        self.modify(kind, id, precondition, |current, of| patch::apply(current, &patch::read(body)?, of))
+            .await
     }
 
     /// Makes a resource what it is to be after a change.
@@ -133,7 +134,7 @@ impl Context {
         let of = self.of(kind)?;
         let current = self.existing(kind, id).await?;
         if kind == ResourceKind::Entitlement {
-            return Err(self.fixed());
+            return Err(fixed());
         }
         precondition.check(&current)?;
         let after = change(&current, of)?;
@@ -150,7 +151,7 @@ impl Context {
         let current = self.existing(kind, id).await?;
         precondition.check(&current)?;
         let plan = match kind {
-            ResourceKind::Entitlement => return Err(self.fixed()),
+            ResourceKind::Entitlement => return Err(fixed()),
             ResourceKind::Group => change::group_deletion(&current),
             ResourceKind::User
                 if self.source.context.options.manage_users && self.source.context.options.delete_users =>
@@ -170,13 +171,6 @@ impl Context {
         };
         self.carry_out(plan).await?;
         Ok(Answer::empty(StatusCode::NO_CONTENT))
-    }
-
-    fn fixed(&self) -> ScimError {
-        ScimError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "entitlements follow from the mailboxes; give and take them through the users' entitlements",
-        )
     }
 
     /// Makes one state of a resource the other.
@@ -212,6 +206,12 @@ impl Context {
             None => Ok(result.results.into_iter().find_map(|one| one.made)),
         }
     }
+}
+
+/// Entitlements cannot be made, changed or deleted.
+pub fn fixed() -> ScimError {
+    let detail = "entitlements follow from the mailboxes; give and take them through the users' entitlements";
+    ScimError { detail: detail.to_owned(), ..ScimError::not_allowed(&Method::GET, &[Method::GET]) }
 }
 
 fn external_id(resource: &Resource) -> Option<String> {
