@@ -21,11 +21,14 @@ def _wait_for(path, process):
 
 
 @contextmanager
-def served(folder: Path, source: str = "", options: str = ""):
+def served(folder: Path, source: str = "", options: str = "", fixture: str = ""):
     """Yields the gateway's address; callers on this machine may provision without a token."""
     state = folder / "tenant"
     state.mkdir()
     sizes = ["--users", "20", "--shared", "3", "--groups", "8"]
+    if fixture:
+        (folder / "tenant.toml").write_text(fixture, encoding="utf-8")
+        sizes = ["--fixture", str(folder / "tenant.toml")]
     with open(folder / "sim.log", "wb") as log:
         sim = subprocess.Popen(
             [BINARY, "sim", "--listen", "127.0.0.1:0", "--state", str(state), *sizes], stdout=log, stderr=log
