@@ -2,6 +2,7 @@
 //! listings against the same bytes from memory, and the memory that they take.
 
 mod load;
+mod peers;
 pub mod server;
 
 use std::io::{BufRead, BufReader};
@@ -45,6 +46,16 @@ pub struct Args {
     /// Rounds, of which the median counts.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
+    /// Users that the servers of others hold; with 0 they are left out.
+    #[arg(long, default_value_t = 10_000)]
+    peer_users: usize,
+}
+
+/// How fast a kind of single read is.
+struct Read {
+    name: &'static str,
+    per_second: f64,
+    ratio: f64,
 }
 
 /// What the served process says about itself.
@@ -109,13 +120,17 @@ pub async fn run(args: &Args) -> Result<()> {
     let server = Server::start(&tenant.folder().join("exogate.db"))?;
     let single = single_reads(&server, args).await?;
     whole_listings(&server, args).await?;
-    let worst = single.into_iter().fold(f64::INFINITY, f64::min);
+    if args.peer_users > 0 {
+        let least = peers::compare(&server, args, &single).await?;
+        println!("against the servers of others at least {least:.0}");
+    }
+    let worst = single.iter().map(|read| read.ratio).fold(f64::INFINITY, f64::min);
     println!("doors ratio {worst:.2}");
     Ok(())
 }
 
 /// GET by id and filter by name, each against the same bytes from a bare handler.
-async fn single_reads(server: &Server, args: &Args) -> Result<Vec<f64>> {
+async fn single_reads(server: &Server, args: &Args) -> Result<Vec<Read>> {
     let mut users: Vec<(String, String)> = Vec::new();
     // Taken from all over the tenant, so that no cache of a few pages holds them.
     let step = (args.users as usize / 5).max(1);
@@ -130,10 +145,7 @@ async fn single_reads(server: &Server, args: &Args) -> Result<Vec<f64>> {
         users.extend(resources.iter().map(|user| (of(user, "id"), of(user, "userName"))));
     }
     let by_id: Vec<String> = users.iter().map(|(id, _)| format!("/scim/v2/Users/{id}")).collect();
-    let by_name: Vec<String> = users
-        .iter()
-        .map(|(_, name)| format!("/scim/v2/Users?filter=userName%20eq%20%22{}%22", name.replace('\'', "%27")))
-        .collect();
+    let by_name: Vec<String> = users.iter().map(|(_, name)| by_name("/scim/v2", name)).collect();
     let rest: Vec<String> =
         users.iter().map(|(id, _)| format!("/api/v1/sources/{}/accounts/{id}", server::SOURCE)).collect();
     let cases = [
@@ -142,7 +154,7 @@ async fn single_reads(server: &Server, args: &Args) -> Result<Vec<f64>> {
         ("REST: one account by id", rest),
     ];
     let mut table = Table::new(["", "per second", "p99 ms", "bare", "bare p99 ms", "ratio"]);
-    let mut ratios = Vec::new();
+    let mut reads = Vec::new();
     for (name, paths) in cases {
         server.copy(&paths).await?;
         let load =
@@ -168,14 +180,18 @@ async fn single_reads(server: &Server, args: &Args) -> Result<Vec<f64>> {
             format!("{:.1}", p99(&bare)),
             format!("{ratio:.2}"),
         ]);
-        ratios.push(ratio);
+        reads.push(Read { name, per_second: rate(&ours), ratio });
     }
     table.print();
     println!(
         "\n{} connections of wrk; load and server share the machine; goal at least 0.5\n",
         args.connections
     );
-    Ok(ratios)
+    Ok(reads)
+}
+
+fn by_name(mount: &str, name: &str) -> String {
+    format!("{mount}/Users?filter=userName%20eq%20%22{}%22", name.replace('\'', "%27"))
 }
 
 /// Every user by SCIM pages and every account as SailPoint lines, against the same bytes from memory.
@@ -218,14 +234,16 @@ async fn whole_listings(server: &Server, args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// A page as a client reads it that wants to know where it goes on.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    next_cursor: Option<String>,
+    #[serde(rename = "Resources", default)]
+    resources: Vec<serde::de::IgnoredAny>,
+}
+
 async fn scim(server: &Server) -> Result<(u64, u64)> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Page {
-        next_cursor: Option<String>,
-        #[serde(rename = "Resources", default)]
-        resources: Vec<serde::de::IgnoredAny>,
-    }
     let (mut objects, mut bytes, mut cursor) = (0, 0, String::new());
     loop {
         let url = format!("{}/scim/v2/Users?count={PAGE}&cursor={cursor}", server.facts.doors);
@@ -270,7 +288,7 @@ async fn from_memory(server: &Server, bytes: u64, pages: bool) -> Result<()> {
             let answer = server.client.get(format!("{}{path}", server.facts.bare)).send().await?;
             let body = answer.error_for_status()?.bytes().await?;
             // Read as a client reads it, as on the other side.
-            let _: Value = serde_json::from_slice(&body)?;
+            let _: Page = serde_json::from_slice(&body)?;
             left = left.saturating_sub(body.len() as u64);
         }
         return Ok(());
