@@ -7,6 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tempfile::NamedTempFile;
 
+/// A parameter that doors do not know, and that makes of a question one that nobody has asked yet.
+pub const FRESH: &str = "fresh=";
+
 /// What wrk asks for.
 pub struct Load {
     script: NamedTempFile,
@@ -40,6 +43,15 @@ impl Load {
         writeln!(script, "}}\nlocal n = 0")?;
         writeln!(script, "function request() n = n % #paths + 1; return wrk.format('GET', paths[n]) end")?;
         Ok(Self { script, token: token.to_owned(), connections, time, patient: false })
+    }
+
+    /// No question twice.
+    pub fn fresh(mut self) -> Result<Self> {
+        writeln!(self.script, "local all = 0\nlocal first = tostring(os.time())")?;
+        writeln!(self.script, "function request() n = n % #paths + 1; all = all + 1")?;
+        writeln!(self.script, "local sign = string.find(paths[n], '?', 1, true) and '&' or '?'")?;
+        writeln!(self.script, "return wrk.format('GET', paths[n] .. sign .. '{FRESH}' .. first .. all) end")?;
+        Ok(self)
     }
 
     /// Requests that take longer than wrk waits do not spoil a round.

@@ -36,6 +36,8 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
+use super::load::FRESH;
+
 /// The name that the simulated tenant's configuration gives its source.
 pub const SOURCE: &str = "simulated";
 /// What a stream from memory is made of.
@@ -118,6 +120,7 @@ async fn copy(State(bare): State<Bare>, Json(paths): Json<Vec<String>>) -> Resul
 
 async fn copied(State(bare): State<Bare>, uri: http::Uri) -> Response {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let path = path.find(FRESH).map_or(path, |at| &path[..at - 1]);
     let copies = bare.copies.read().unwrap_or_else(PoisonError::into_inner);
     match copies.get(path) {
         Some((media, body)) => ([(header::CONTENT_TYPE, media.clone())], body.clone()).into_response(),

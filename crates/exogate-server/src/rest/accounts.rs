@@ -94,7 +94,7 @@ async fn list(
         group: query.group.map(|text| text.0),
     };
     let found = source.view.accounts_where(filter, after, limit).await?;
-    Page::of(found.items.into_iter().map(|account| Account::of(account, &fields)), found.next)
+    Page::of(found.items.into_iter().map(|account| Account::of(account, &fields)), found.next.as_ref())
 }
 
 /// One account.

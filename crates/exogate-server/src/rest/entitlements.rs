@@ -135,5 +135,5 @@ async fn list(
     };
     let items: Vec<view::Entitlement> = found.items.into_iter().filter(wanted).collect();
     let (items, next) = place.cut(items, found.next, limit);
-    Page::of(items.into_iter().map(Entitlement::from), next)
+    Page::of(items.into_iter().map(Entitlement::from), next.as_ref())
 }

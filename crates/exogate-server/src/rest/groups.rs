@@ -197,7 +197,7 @@ async fn list(
         member: query.member.map(|text| text.0),
     };
     let found = source.view.groups_where(filter, after, limit).await?;
-    Page::of(found.items.into_iter().map(|group| Group::of(group, &fields)), found.next)
+    Page::of(found.items.into_iter().map(|group| Group::of(group, &fields)), found.next.as_ref())
 }
 
 /// One group.

@@ -92,7 +92,7 @@ async fn list(
     }
     let more = plans.len() == PLANS || plans.last().map(|(_, first)| *first) != last;
     let (items, next) = place.cut(items, last.filter(|_| more), limit);
-    Page::of(items, next)
+    Page::of(items, next.as_ref())
 }
 
 /// What the journal says at one point about an operation.

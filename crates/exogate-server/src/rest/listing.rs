@@ -75,8 +75,8 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// A page, and the place where the next one begins.
-    pub fn of(items: impl IntoIterator<Item = T>, next: Option<impl Serialize>) -> Answer<Self> {
-        let next = next.as_ref().map(page::encode).transpose()?;
+    pub fn of(items: impl IntoIterator<Item = T>, next: Option<&impl Serialize>) -> Answer<Self> {
+        let next = next.map(page::encode).transpose()?;
         Ok(Json(Self { items: items.into_iter().collect(), next }))
     }
 }

@@ -137,7 +137,7 @@ async fn list(
         governed: query.governed,
     };
     let found = source.view.mailboxes_where(filter, after, limit).await?;
-    Page::of(found.items.into_iter().map(|mailbox| Mailbox::of(mailbox, &fields).0), found.next)
+    Page::of(found.items.into_iter().map(|mailbox| Mailbox::of(mailbox, &fields).0), found.next.as_ref())
 }
 
 /// Show a mailbox, with the rights on it.

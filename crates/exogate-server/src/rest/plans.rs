@@ -162,7 +162,7 @@ async fn list(
         let records = source.journal.plan(&source.name, &id).await?;
         items.extend(Plan::of(&result_of(&id, &records), &records, &source));
     }
-    Page::of(items, next)
+    Page::of(items, next.as_ref())
 }
 
 /// Show a plan: its operations, and how each of them ended.

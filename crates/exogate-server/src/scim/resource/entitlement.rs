@@ -35,5 +35,5 @@ pub fn entitlement(entitlement: &Entitlement, of: &ResourceType, base: &str) -> 
     own.insert("right".into(), json!(entitlement.right.name()));
     put_object(&mut out, urn::EXOGATE_ENTITLEMENT, own);
     let version = version(&out);
-    end(out, of, base, None, version)
+    end(out, of, base, None, &version)
 }

@@ -27,7 +27,7 @@ pub fn group(dated: Dated<GroupRecord>, view: &View, of: &ResourceType, base: &s
     put_list(&mut out, MEMBERS, parties(&group.members, base));
     put_list(&mut extension, OWNERS, parties(&group.owners, base));
     put_object(&mut out, urn::EXOGATE_GROUP, extension);
-    end(out, of, base, Some((created, changed)), version)
+    end(out, of, base, Some((created, changed)), &version)
 }
 
 /// Members that are neither users nor groups are shown by their id alone.

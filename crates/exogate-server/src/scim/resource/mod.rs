@@ -36,7 +36,7 @@ fn end(
     of: &ResourceType,
     base: &str,
     life: Option<(Timestamp, Timestamp)>,
-    version: String,
+    version: &str,
 ) -> Resource {
     let mut schemas = vec![of.core.id];
     schemas.extend(of.extensions.iter().map(|one| one.id).filter(|id| resource.contains_key(*id)));

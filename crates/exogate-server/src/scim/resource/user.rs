@@ -74,7 +74,7 @@ pub fn user(dated: Dated<AccountRecord>, view: &View, of: &ResourceType, base: &
     let own = own(of, urn::EXOGATE_USER, all);
     put_object(&mut user, urn::EXOGATE_USER, own);
     let version = version(&user);
-    end(user, of, base, Some((created, changed)), version)
+    end(user, of, base, Some((created, changed)), &version)
 }
 
 fn texts(value: Option<&AttributeValue>) -> Vec<&str> {
