@@ -191,6 +191,7 @@ async fn gateway(path: &Path, clock: &Arc<dyn Clock>) -> Result<Gateway> {
         life: life.clone(),
         meters: meters.clone(),
         delta: DeltaOptions::default(),
+        webhooks: Vec::new(),
         settled: Arc::default(),
     };
     let sources = BTreeMap::from([(name, Arc::new(source))]);
