@@ -6,6 +6,7 @@
 mod child;
 mod compile;
 mod constant;
+mod delta;
 mod doors;
 mod download;
 mod drain;
@@ -37,6 +38,8 @@ enum What {
     Efficiency(efficiency::Args),
     /// Time of a plan of many grants against the ideal.
     Provision(provision::Args),
+    /// Calls of a delta against those of a full aggregation, and how soon it sees what the feed delivers.
+    Delta(delta::Args),
     /// An aggregation of a tenant that answers at once against downloading the very same pages.
     Throughput(throughput::Args),
     /// From the start of the program to its first request, against a bare HTTP client.
@@ -64,6 +67,7 @@ async fn main() -> Result<()> {
     match Cli::parse().what {
         What::Efficiency(args) => efficiency::run(&args).await,
         What::Provision(args) => provision::run(&args).await,
+        What::Delta(args) => delta::run(&args).await,
         What::Throughput(args) => throughput::run(&args).await,
         What::Startup(args) => startup::run(&args).await,
         What::Sim(args) => sim::run(&args).await,

@@ -50,6 +50,8 @@ pub struct Trace {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 pub struct Operation {
     pub requests: u64,
+    #[serde(default)]
+    pub in_batches: u64,
     pub work_ms: f64,
     pub bytes_out: u64,
 }
@@ -108,6 +110,12 @@ impl Tenant {
     pub async fn ask<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T> {
         let answer = self.control.get(self.control(path)?).send().await?.error_for_status()?;
         Ok(serde_json::from_slice(&answer.bytes().await?)?)
+    }
+
+    /// Merges into what the control API has there.
+    pub async fn tell(&self, path: &str, what: &serde_json::Value) -> Result<()> {
+        self.control.patch(self.control(path)?).json(what).send().await?.error_for_status()?;
+        Ok(())
     }
 
     pub async fn trace(&self) -> Result<Trace> {

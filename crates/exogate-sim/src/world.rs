@@ -130,6 +130,7 @@ impl World {
         {
             let mut state = self.state_mut();
             state.set_delays(delays);
+            state.set_rights_move_change_time(scenario.exchange.rights_move_when_changed);
             state.set_mailbox_delay(seconds(scenario.provisioning.mailbox_seconds, 120.0));
         }
         let mut held = self.scenario.write().unwrap_or_else(PoisonError::into_inner);

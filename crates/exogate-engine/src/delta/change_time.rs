@@ -9,8 +9,9 @@ use exogate_store::{Batch, Coverage};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::aspects::Aspects;
 use super::found::{Found, Round};
-use super::reread;
+use super::reread::{self, Taken};
 use crate::aggregate::streams::exchange_groups::{self, Kind};
 use crate::aggregate::streams::{cas_mailboxes, mailboxes};
 use crate::aggregate::{StreamError, StreamKind, feeds};
@@ -26,7 +27,7 @@ pub(super) fn filter(since: Timestamp) -> String {
 }
 
 /// Asks page by page, and begins again where the service forgot the page.
-async fn pages(
+pub(super) async fn pages(
     round: Round<'_>,
     kind: StreamKind,
     cmdlet: &Cmdlet,
@@ -68,8 +69,11 @@ pub(super) async fn changed_mailboxes(round: Round<'_>, since: Timestamp) -> Res
     pages(round, KIND, &cmdlet, async |records| {
         let mut batch = Batch::default();
         for record in &records {
-            reread::take_mailbox(round, record, (&reader, &mut misfits), LEARNT, &mut batch, &mut found)
-                .await?;
+            let reading = (&reader, &mut misfits);
+            let taken = reread::take_mailbox(round, record, reading, LEARNT, &mut batch, &mut found).await?;
+            if let Some(Taken { key, governed: true }) = taken {
+                found.mailbox(&key, LEARNT, Aspects::RIGHTS);
+            }
         }
         round.write(KIND, LEARNT, batch).await
     })

@@ -7,6 +7,7 @@ use exogate_model::change::Learnt;
 use exogate_store::{Batch, Coverage, Named, RunHandle, Settlement, SourceStore};
 use jiff::Timestamp;
 
+use super::aspects::Aspects;
 use super::options::DeltaOptions;
 use crate::aggregate::work::Notes;
 use crate::aggregate::{Aggregation, StreamError, StreamKind, StreamState};
@@ -63,6 +64,13 @@ impl Round<'_> {
     }
 }
 
+/// Why a mailbox is to be read again, and what of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub learnt: Learnt,
+    pub aspects: Aspects,
+}
+
 /// What a part of the run has found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -70,8 +78,8 @@ pub(super) struct Found {
     pub settlement: Settlement,
     /// Where feeds go on.
     pub cursors: Vec<(String, String)>,
-    /// Mailboxes to be read again, by key in lower case, and why.
-    pub mailboxes: BTreeMap<String, Learnt>,
+    /// Mailboxes to be read again, by key in lower case.
+    pub mailboxes: BTreeMap<String, Wanted>,
     /// Mailboxes of which a listing of this run has shown everything but the rights.
     pub listed: BTreeSet<String>,
     /// Why every mailbox is to be read again, if so.
@@ -87,9 +95,9 @@ impl Found {
         self.settlement.gone.push(Named { part, id: id.to_owned(), learnt });
     }
 
-    /// Names a mailbox. What tells most of the cause comes first and stays.
-    pub fn mailbox(&mut self, key: &str, learnt: Learnt) {
-        self.mailboxes.entry(key.to_ascii_lowercase()).or_insert(learnt);
+    /// Names a mailbox of which these aspects are to be read.
+    pub fn mailbox(&mut self, key: &str, learnt: Learnt, aspects: Aspects) {
+        want(&mut self.mailboxes, key.to_ascii_lowercase(), Wanted { learnt, aspects });
     }
 
     pub fn advance(&mut self, feed: &str, cursor: impl Into<String>) {
@@ -112,8 +120,8 @@ impl Found {
         own.content.extend(content);
         own.records.extend(records);
         self.cursors.extend(other.cursors);
-        for (key, learnt) in other.mailboxes {
-            self.mailboxes.entry(key).or_insert(learnt);
+        for (key, wanted) in other.mailboxes {
+            want(&mut self.mailboxes, key, wanted);
         }
         self.listed.extend(other.listed);
         self.everything = self.everything.take().or(other.everything);
@@ -124,4 +132,10 @@ impl Found {
         let settlement = &self.settlement;
         !(settlement.seen.is_empty() && settlement.gone.is_empty() && settlement.facets.is_empty())
     }
+}
+
+/// Wants a mailbox to be read again. What tells most of the cause comes first and stays.
+pub(super) fn want(all: &mut BTreeMap<String, Wanted>, key: String, wanted: Wanted) {
+    let known = all.entry(key).or_insert(wanted);
+    known.aspects = known.aspects.and(wanted.aspects);
 }

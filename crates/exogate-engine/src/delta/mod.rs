@@ -14,6 +14,7 @@
 //! aggregation stand in. A feed goes on only in the transaction that ends the run.
 
 mod activity;
+mod aspects;
 mod attribute;
 mod change_time;
 mod directory;

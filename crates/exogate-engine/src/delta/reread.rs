@@ -10,8 +10,9 @@ use exogate_microsoft::{ErrorKind, WireError};
 use exogate_model::change::{Learnt, ObjectKind};
 use exogate_store::{Batch, Coverage, Facet, GrantSet, Waiting};
 
+use super::aspects::Aspects;
 use super::change_time::wants;
-use super::found::{Found, Round};
+use super::found::{Found, Round, Wanted};
 use crate::aggregate::streams::{cas_mailboxes, mailboxes as all_mailboxes};
 use crate::aggregate::{StreamError, StreamKind};
 use crate::read::attributes::{AttributeReader, Misfits};
@@ -24,7 +25,13 @@ const TOGETHER: usize = 50;
 /// Items in one batch, for counting calls.
 const ITEMS: usize = 10;
 
-/// Takes in what a mailbox says of itself. Its rights are to be read afterwards, if they are governed.
+/// A mailbox that was taken in, by its key in lower case, and whether its rights are governed.
+pub(super) struct Taken {
+    pub key: String,
+    pub governed: bool,
+}
+
+/// Takes in what a mailbox says of itself. Its rights are no part of that.
 pub(super) async fn take_mailbox(
     round: Round<'_>,
     record: &Record,
@@ -32,18 +39,18 @@ pub(super) async fn take_mailbox(
     learnt: Learnt,
     batch: &mut Batch,
     found: &mut Found,
-) -> Result<(), StreamError> {
+) -> Result<Option<Taken>, StreamError> {
     let options = &round.aggregation.context.options;
-    let Listed::Mailbox(row) = mailboxes::mailbox(record, reader, misfits)? else { return Ok(()) };
+    let Listed::Mailbox(row) = mailboxes::mailbox(record, reader, misfits)? else { return Ok(None) };
     let row = *row;
     let key = row.key.to_ascii_lowercase();
     let set = |facet, grants| GrantSet { mailbox: key.clone(), facet, grants };
-    if options.governs(&row.kind) {
+    let governed = options.governs(&row.kind);
+    if governed {
         if options.send_on_behalf {
             batch.grant_sets.push(set(Facet::SendOnBehalf, grants::send_on_behalf(record)));
             found.settlement.facets.push((key.clone(), Facet::SendOnBehalf, learnt));
         }
-        found.mailbox(&key, learnt);
     } else if !round.store().grants_of_mailbox(&key).await?.is_empty() {
         // It was governed before; what is not governed has no rights here.
         for facet in Facet::ALL {
@@ -52,9 +59,9 @@ pub(super) async fn take_mailbox(
         }
     }
     found.seen(Coverage::Mailboxes, &key, learnt);
-    found.listed.insert(key);
+    found.listed.insert(key.clone());
     batch.mailboxes.push(row);
-    Ok(())
+    Ok(Some(Taken { key, governed }))
 }
 
 /// One question about one mailbox.
@@ -70,6 +77,10 @@ struct Reading<'a> {
     round: Round<'a>,
     found: Found,
     misfits: Misfits,
+    /// Mailboxes that turned out to be governed.
+    governed: BTreeSet<String>,
+    /// Mailboxes whose rights were not found: are they there at all?
+    doubtful: BTreeSet<String>,
     /// The role does not show rights of deleted accounts.
     hidden: bool,
     failures: Vec<(String, StreamError)>,
@@ -78,7 +89,7 @@ struct Reading<'a> {
 /// Reads mailboxes again. What could not be read waits for the next run; the error tells of it.
 pub(super) async fn read(
     round: Round<'_>,
-    wanted: &BTreeMap<String, Learnt>,
+    wanted: &BTreeMap<String, Wanted>,
     listed: &BTreeSet<String>,
 ) -> Result<(Found, Option<StreamError>), StreamError> {
     round.begin(KIND);
@@ -86,10 +97,12 @@ pub(super) async fn read(
         round,
         found: Found::default(),
         misfits: Misfits::default(),
+        governed: BTreeSet::new(),
+        doubtful: BTreeSet::new(),
         hidden: false,
         failures: Vec::new(),
     };
-    let keys: Vec<(&String, Learnt)> = wanted.iter().map(|(key, learnt)| (key, *learnt)).collect();
+    let keys: Vec<(&String, Wanted)> = wanted.iter().map(|(key, wanted)| (key, *wanted)).collect();
     let mut ended = None;
     for some in keys.chunks(TOGETHER) {
         if ended.is_none() {
@@ -125,7 +138,7 @@ pub(super) async fn read(
 impl Reading<'_> {
     async fn some(
         &mut self,
-        wanted: &[(&String, Learnt)],
+        wanted: &[(&String, Wanted)],
         listed: &BTreeSet<String>,
     ) -> Result<(), StreamError> {
         let round = self.round;
@@ -135,29 +148,40 @@ impl Reading<'_> {
         let governed =
             |key: &str| known.get(key).is_some_and(|mailbox| context.options.governs(&mailbox.kind));
         let mut questions = Vec::new();
-        for (key, learnt) in wanted {
+        for (key, Wanted { learnt, aspects }) in wanted {
+            let ask = |question| ((*key).clone(), *learnt, question);
             if !listed.contains(*key) {
-                questions.push(((*key).clone(), *learnt, Question::Mailbox));
-                if wants(round, StreamKind::CasMailboxes) {
-                    questions.push(((*key).clone(), *learnt, Question::Cas));
+                if aspects.mailbox {
+                    questions.push(ask(Question::Mailbox));
+                }
+                if aspects.cas && wants(round, StreamKind::CasMailboxes) {
+                    questions.push(ask(Question::Cas));
                 }
             }
             if governed(key) {
-                questions.extend(rights(key, *learnt));
+                questions.extend(aspects.permissions.then(|| ask(Question::Permissions)));
+                questions.extend(aspects.send_as.then(|| ask(Question::SendAs)));
             }
         }
-        let before = self.found.listed.clone();
         self.ask(&questions).await?;
-        // Mailboxes that turned out to be governed only now.
+        // Mailboxes that turned out to be governed only now, and those that may be gone.
         let mut later = Vec::new();
-        for (key, learnt) in wanted {
-            let turned = self.found.listed.contains(*key) && !before.contains(*key);
-            if turned && !governed(key) && self.found.mailboxes.contains_key(*key) {
-                later.extend(rights(key, *learnt));
+        for (key, Wanted { learnt, .. }) in wanted {
+            let ask = |question| ((*key).clone(), *learnt, question);
+            if self.doubtful.contains(*key) {
+                let all = [Question::Mailbox, Question::Permissions, Question::SendAs];
+                later.extend(all.map(ask));
+            } else if self.governed.contains(*key) && !governed(key) {
+                later.extend([Question::Permissions, Question::SendAs].map(ask));
             }
         }
         if !later.is_empty() {
             self.ask(&later).await?;
+        }
+        for (key, Wanted { aspects, .. }) in wanted {
+            if *aspects == Aspects::ALL && !self.failures.iter().any(|(failed, _)| failed == *key) {
+                self.found.settlement.read_again.push((ObjectKind::Mailbox, (*key).clone()));
+            }
         }
         Ok(())
     }
@@ -170,6 +194,11 @@ impl Reading<'_> {
         let mut answers = round.or_stop(exchange.batch(&cmdlets)).await?;
         round.read(KIND, cmdlets.len().div_ceil(ITEMS) as u64, 0);
         self.without_switch(questions, &mut answers).await?;
+        let asked: BTreeSet<&str> = questions
+            .iter()
+            .filter(|(_, _, question)| *question == Question::Mailbox)
+            .map(|(key, _, _)| key.as_str())
+            .collect();
         let gone: BTreeSet<&str> = questions
             .iter()
             .zip(&answers)
@@ -192,6 +221,10 @@ impl Reading<'_> {
                 Ok(answer) => self.take(key, *learnt, *question, &answer, batch).await,
                 // Only the mailbox's own cmdlet says that it is gone; these lag behind.
                 Err(error) if error.is_not_found() && *question == Question::Cas => Ok(()),
+                Err(error) if error.is_not_found() && is_right(*question) && !asked.contains(key.as_str()) => {
+                    self.doubtful.insert(key.clone());
+                    Ok(())
+                }
                 Err(error) => Err(error.into()),
             };
             match taken {
@@ -206,15 +239,13 @@ impl Reading<'_> {
         for (learnt, batch) in batches.into_values() {
             round.write(KIND, learnt, batch).await?;
         }
-        for (key, _, question) in questions {
-            let last = matches!(question, Question::SendAs | Question::Mailbox);
-            if last && !failed.contains_key(key) {
-                self.found.settlement.read_again.push((ObjectKind::Mailbox, key.clone()));
-                round.read(KIND, 0, u64::from(*question == Question::SendAs));
-            }
-        }
+        let read: BTreeSet<&String> = questions
+            .iter()
+            .filter(|(key, _, question)| is_right(*question) && !failed.contains_key(key))
+            .map(|(key, _, _)| key)
+            .collect();
+        round.read(KIND, 0, read.len() as u64);
         for (key, error) in failed {
-            self.found.settlement.read_again.retain(|(_, done)| *done != key);
             self.wait(&key, error.to_string());
             self.failures.push((key, error));
         }
@@ -305,7 +336,9 @@ impl Reading<'_> {
                     object: key.to_owned(),
                 })?;
                 let (misfits, found) = (&mut self.misfits, &mut self.found);
-                take_mailbox(self.round, record, (&reader, misfits), learnt, batch, found).await?;
+                let reading = (&reader, misfits);
+                let taken = take_mailbox(self.round, record, reading, learnt, batch, found).await?;
+                self.governed.extend(taken.filter(|taken| taken.governed).map(|taken| taken.key));
             }
             Question::Cas => {
                 let (_, reader) = cas_mailboxes::question(context);
@@ -320,7 +353,6 @@ impl Reading<'_> {
 
     fn gone(&mut self, key: &str, learnt: Learnt) {
         self.found.gone(Coverage::Mailboxes, key, learnt);
-        self.found.settlement.read_again.push((ObjectKind::Mailbox, key.to_owned()));
     }
 
     fn wait(&mut self, key: &str, reason: String) {
@@ -329,8 +361,8 @@ impl Reading<'_> {
     }
 }
 
-fn rights(key: &str, learnt: Learnt) -> [(String, Learnt, Question); 2] {
-    [Question::Permissions, Question::SendAs].map(|question| (key.to_owned(), learnt, question))
+fn is_right(question: Question) -> bool {
+    matches!(question, Question::Permissions | Question::SendAs)
 }
 
 /// Whether an error says nothing of one mailbox and will meet all the others too.

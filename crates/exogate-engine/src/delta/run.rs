@@ -1,6 +1,5 @@
 //! One delta run from its lease to its end.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +8,9 @@ use exogate_model::clock::Clock;
 use exogate_store::{RunRequest, RunState, StoreError};
 use jiff::Timestamp;
 
+use super::aspects::Aspects;
 use super::finish::finish;
-use super::found::{Found, Round};
+use super::found::{Found, Round, Wanted, want};
 use super::known::known;
 use super::named::named;
 use super::options::DeltaOptions;
@@ -125,13 +125,14 @@ async fn read_again(
     if let Some(why) = &found.everything {
         store.queue_all(kinds.clone(), why).await?;
     }
-    let mut wanted: BTreeMap<String, Learnt> = std::mem::take(&mut found.mailboxes);
+    let mut wanted = std::mem::take(&mut found.mailboxes);
+    let again = |aspects| Wanted { learnt: Learnt::Reread, aspects };
     for waiting in store.due(ObjectKind::Mailbox, BACKLOG).await? {
-        wanted.entry(waiting.id.to_ascii_lowercase()).or_insert(Learnt::Reread);
+        want(&mut wanted, waiting.id.to_ascii_lowercase(), again(Aspects::ALL));
     }
     if plan.reread > 0 {
         for mailbox in store.oldest(kinds, plan.reread).await? {
-            wanted.entry(mailbox.key.to_ascii_lowercase()).or_insert(Learnt::Reread);
+            want(&mut wanted, mailbox.key.to_ascii_lowercase(), again(round.options.turn()));
         }
     }
     if wanted.is_empty() {

@@ -84,26 +84,32 @@ impl Sim {
 
     /// The same by another clock.
     pub fn tenant_by(&self, exchange: bool, clock: Arc<dyn Clock>) -> Tenant {
-        let here = Url::parse(&format!("https://localhost:{}/", self.running.addr().port())).unwrap();
-        let overrides = EndpointOverrides {
-            login: Some(here.clone()),
-            graph: Some(here.clone()),
-            exchange: Some(here.clone()),
-            activity: Some(here),
-            ..EndpointOverrides::default()
-        };
-        let endpoints = Endpoints::new(Cloud::Public, &overrides).unwrap();
-        let credential = Credential::Secret {
-            client_id: self.app.client_id.to_string(),
-            secret: self.app.secret.clone().unwrap().into(),
-        };
-        let mut settings = TenantSettings::new(self.app.tenant_id.to_string(), endpoints, credential);
+        let here = format!("https://localhost:{}/", self.running.addr().port());
+        let secret = self.app.secret.as_deref().unwrap();
+        let mut settings =
+            settings(&here, &self.app.tenant_id.to_string(), self.app.client_id.to_string(), secret);
         settings.ca_pem = Some(self.running.ca_pem().as_bytes().to_vec());
-        settings.retry.backoff = Duration::from_millis(20);
-        settings.retry.backoff_cap = Duration::from_millis(200);
-        settings.retry.budget = Duration::from_secs(20);
         Tenant::new(Caller::connect(&settings, clock).unwrap(), exchange)
     }
+}
+
+/// How a tenant is reached by a client that is impatient, as tests are.
+pub fn settings(here: &str, tenant: &str, client_id: String, secret: &str) -> TenantSettings {
+    let here = Url::parse(here).unwrap();
+    let overrides = EndpointOverrides {
+        login: Some(here.clone()),
+        graph: Some(here.clone()),
+        exchange: Some(here.clone()),
+        activity: Some(here),
+        ..EndpointOverrides::default()
+    };
+    let endpoints = Endpoints::new(Cloud::Public, &overrides).unwrap();
+    let credential = Credential::Secret { client_id, secret: secret.to_owned().into() };
+    let mut settings = TenantSettings::new(tenant, endpoints, credential);
+    settings.retry.backoff = Duration::from_millis(20);
+    settings.retry.backoff_cap = Duration::from_millis(200);
+    settings.retry.budget = Duration::from_secs(20);
+    settings
 }
 
 /// Options and schema of a source.
@@ -138,11 +144,26 @@ impl Source {
 
     /// A source by another clock.
     pub async fn by(options: SourceOptions, clock: Arc<dyn Clock>) -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::open(TempDir::new().unwrap(), context(options), clock).await
+    }
+
+    /// A source in the store of a folder; what is there is kept.
+    pub async fn open(folder: TempDir, context: Arc<SourceContext>, clock: Arc<dyn Clock>) -> Self {
         let path = folder.path().join("store.db");
         let whole = Store::open(&path, clock).unwrap();
         let store = whole.source("contoso").await.unwrap();
-        Self { store, whole, context: context(options), path, _folder: folder }
+        Self { store, whole, context, path, _folder: folder }
+    }
+
+    /// Copies what is on the disk into another folder: what a process finds that starts after this one
+    /// was killed.
+    pub fn copy_to(&self, folder: &TempDir) {
+        for name in ["store.db", "store.db-wal"] {
+            let from = self.path.with_file_name(name);
+            if from.exists() {
+                std::fs::copy(from, folder.path().join(name)).unwrap();
+            }
+        }
     }
 
     /// Waits until everything handed to the store is done.

@@ -1,11 +1,19 @@
 //! Content blobs: audit records gathered into immutable blobs as they become available, listed by availability
 //! time and delivered by id.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::error::FeedError;
+use super::knobs::ActivityKnobs;
 use crate::clock::Time;
 use crate::state::{AuditRecord, State};
+
+/// Whether a place counted from 0 is one of every `n`; none is where that is 0.
+pub fn is_nth(at: usize, n: u32) -> bool {
+    n > 0 && (at + 1).is_multiple_of(n as usize)
+}
 
 /// The kinds of content.
 pub const TYPES: [&str; 5] =
@@ -43,32 +51,43 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Seals what has become available by `now`: a blob per type and stretch of `width` seconds.
-    pub fn seal(&mut self, state: &State, now: Time, width: u32, duplicate_every: u32) {
+    /// Seals what has become available by `now`: a blob per type and stretch of time.
+    pub fn seal(&mut self, state: &State, now: Time, knobs: &ActivityKnobs) {
         let audit = state.audit();
         if audit.len() < self.sealed.len() {
             // Another tenant was loaded.
             *self = Self::default();
         }
         self.sealed.resize(audit.len(), false);
-        let width = i64::from(width.max(1)) * 1000;
+        let width = i64::from(knobs.blob_seconds.max(1)) * 1000;
         let mut fresh: std::collections::BTreeMap<(i64, &'static str), Vec<usize>> = Default::default();
         for (at, record) in audit.iter().enumerate() {
-            if !self.sealed[at] && record.available_at <= now {
+            if self.sealed[at] {
+                continue;
+            }
+            let late = u64::from(if is_nth(at, knobs.late_every) { knobs.late_seconds } else { 0 });
+            let available = record.available_at.plus(Duration::from_secs(late));
+            if available <= now {
                 self.sealed[at] = true;
-                let stretch = record.available_at.millis().div_euclid(width);
+                if is_nth(at, knobs.lose_every) {
+                    continue;
+                }
+                let stretch = available.millis().div_euclid(width);
                 fresh.entry((stretch, type_of(record))).or_default().push(at);
             }
         }
         for ((stretch, kind), mut records) in fresh {
             let end = Time::from_millis((stretch + 1) * width);
             let created = end.min(now);
-            if duplicate_every > 0
+            if knobs.duplicate_every > 0
                 && let Some(before) = self.blobs.iter().rev().find(|blob| blob.kind == kind)
             {
-                let again = before.records.iter().filter(|at| (*at + 1) % duplicate_every as usize == 0);
+                let again = before.records.iter().filter(|at| is_nth(**at, knobs.duplicate_every));
                 let again: Vec<usize> = again.copied().filter(|at| !records.contains(at)).collect();
                 records.extend(again);
+            }
+            if knobs.newest_first {
+                records.reverse();
             }
             let number = self.blobs.len();
             let civil = created.civil();

@@ -16,6 +16,16 @@ pub struct ActivityKnobs {
     pub page_blobs: u32,
     /// Every n-th record is delivered again in the next blob; 0 = never.
     pub duplicate_every: u32,
+    /// Every n-th record is never delivered; 0 = all are.
+    pub lose_every: u32,
+    /// Every n-th record comes `late_seconds` later than it would, and so after younger ones; 0 = none.
+    pub late_every: u32,
+    /// By how much such a record is late.
+    pub late_seconds: u32,
+    /// Blobs are listed and their records written newest first: no order is promised.
+    pub newest_first: bool,
+    /// Every n-th blob of a page is listed twice; 0 = none.
+    pub list_twice_every: u32,
     /// Requests per minute and tenant before AF429; 0 = no limit.
     pub requests_per_minute: u32,
     /// Days until a blob expires.
@@ -32,6 +42,11 @@ impl Default for ActivityKnobs {
             blob_seconds: 300,
             page_blobs: 200,
             duplicate_every: 0,
+            lose_every: 0,
+            late_every: 0,
+            late_seconds: 0,
+            newest_first: false,
+            list_twice_every: 0,
             requests_per_minute: 2000,
             content_life_days: 7,
             next_page_url_header: false,

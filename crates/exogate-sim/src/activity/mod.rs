@@ -21,7 +21,7 @@ use crate::clock::Time;
 use crate::server::{Reply, Request};
 use crate::token::{Principal, Resource, authenticate};
 use crate::world::World;
-use content::{Archive, TYPES, listed};
+use content::{Archive, TYPES, is_nth, listed};
 use error::FeedError;
 
 /// A subscription of one application to one content type.
@@ -231,22 +231,24 @@ impl Feed<'_> {
         let begun = self.now
             >= held.since.plus(Duration::from_secs(u64::from(self.knobs.first_content_delay_seconds)));
         if begun {
-            inner.archive.seal(
-                &self.world.state(),
-                self.now,
-                self.knobs.blob_seconds,
-                self.knobs.duplicate_every,
-            );
+            inner.archive.seal(&self.world.state(), self.now, self.knobs);
         }
         let backfill = Duration::from_secs(u64::from(self.knobs.backfill_hours) * 3600);
         let from = start.max(held.since.minus(backfill));
-        let blobs = if begun { inner.archive.between(kind, from, end) } else { Vec::new() };
+        let mut blobs = if begun { inner.archive.between(kind, from, end) } else { Vec::new() };
+        if self.knobs.newest_first {
+            blobs.reverse();
+        }
         let size = self.knobs.page_blobs.max(1) as usize;
         let page: Vec<Value> = blobs
             .iter()
             .skip(skip)
             .take(size)
-            .map(|blob| listed(blob, &root, self.knobs.content_life_days))
+            .enumerate()
+            .flat_map(|(at, blob)| {
+                let times = 1 + usize::from(is_nth(at, self.knobs.list_twice_every));
+                std::iter::repeat_n(listed(blob, &root, self.knobs.content_life_days), times)
+            })
             .collect();
         let mut reply = Reply::json(StatusCode::OK, &Value::Array(page));
         if blobs.len() > skip + size {

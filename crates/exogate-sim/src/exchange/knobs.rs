@@ -70,6 +70,8 @@ pub struct ExchangeKnobs {
     pub batch_shuffle: bool,
     /// Access control entries that one mailbox may hold.
     pub max_aces: u32,
+    /// Giving and taking rights moves the change time of the mailbox. Nobody knows whether it does.
+    pub rights_move_when_changed: bool,
     /// GrantSendOnBehalfTo may be written on mailboxes that are mastered on premises.
     pub synced_send_on_behalf_writable: bool,
     /// Cmdlets of the Remove- kind without `Confirm` ask for confirmation too.
@@ -194,6 +196,7 @@ impl Default for ExchangeKnobs {
             batch_refuse_larger: false,
             batch_shuffle: false,
             max_aces: 500,
+            rights_move_when_changed: true,
             synced_send_on_behalf_writable: false,
             confirm_without_asking: false,
             audit_search_delay_seconds: None,

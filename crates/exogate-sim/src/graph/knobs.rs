@@ -26,6 +26,10 @@ pub struct GraphKnobs {
     pub delta_empty_page_every: u32,
     /// The nextLink of the second page of a sweep points at itself.
     pub delta_loop: bool,
+    /// Every n-th page of a sweep or round is told twice, one after the other; 0 = none.
+    pub delta_repeat_page_every: u32,
+    /// A sweep also tells of what is in the recycle bin, as `@removed`.
+    pub delta_sweep_tells_removed: bool,
     /// Leave out `@removed` members that were removed by deletion of the member itself.
     pub delta_hides_members_deleted: bool,
     /// The n-th page of a listing comes back empty with a nextLink; 0 = never.
@@ -70,6 +74,8 @@ impl Default for GraphKnobs {
             delta_replay: 0,
             delta_empty_page_every: 0,
             delta_loop: false,
+            delta_repeat_page_every: 0,
+            delta_sweep_tells_removed: false,
             delta_hides_members_deleted: false,
             list_empty_page_every: 0,
             list_short_page_every: 0,

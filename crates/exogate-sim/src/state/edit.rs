@@ -289,7 +289,7 @@ impl Edit<'_> {
             return Ok(result);
         }
         self.state.check_unique(idx, Some(&before), &after)?;
-        if !self.quiet {
+        if !(self.quiet || self.state.quiet_rights && differs_in_rights_alone(&before, &after)) {
             after.changed = self.at;
         }
         let fields = changed_fields(&before, &after);
@@ -348,6 +348,16 @@ impl Edit<'_> {
         self.replace(idx, &before, after);
         Ok(())
     }
+}
+
+fn differs_in_rights_alone(before: &Object, after: &Object) -> bool {
+    let mailbox = |object: &Object| object.recipient.as_deref().and_then(|r| r.mailbox.clone());
+    let Some(held) = mailbox(before) else { return false };
+    let mut bare = after.clone();
+    let Some(now) = bare.recipient.as_deref_mut().and_then(|r| r.mailbox.as_deref_mut()) else { return false };
+    now.aces = held.aces;
+    now.auto_map = held.auto_map;
+    bare == *before
 }
 
 fn changed_edges(before: &Object, after: &Object) -> Vec<ChangeKind> {

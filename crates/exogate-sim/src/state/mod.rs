@@ -141,6 +141,8 @@ pub struct State {
     next_rid: u32,
     jobs: BTreeSet<provision::Job>,
     mailbox_delay: std::time::Duration,
+    /// Giving and taking rights does not move the change time of a mailbox.
+    quiet_rights: bool,
 }
 
 impl State {
@@ -167,6 +169,7 @@ impl State {
             next_rid: 1000,
             jobs: BTreeSet::new(),
             mailbox_delay: std::time::Duration::ZERO,
+            quiet_rights: false,
         }
     }
 
@@ -252,6 +255,11 @@ impl State {
     /// How long writes through one face stay unseen by readers.
     pub fn set_delays(&mut self, delays: Delays) {
         self.overlay.delays = delays;
+    }
+
+    /// Whether giving and taking rights moves the change time of a mailbox.
+    pub fn set_rights_move_change_time(&mut self, moves: bool) {
+        self.quiet_rights = !moves;
     }
 
     #[must_use]

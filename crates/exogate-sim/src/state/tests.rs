@@ -239,3 +239,24 @@ fn the_recycle_bin_is_emptied_after_thirty_days() {
     state.run_due(at(50));
     assert!(state.get(bob).is_none());
 }
+
+#[test]
+fn rights_may_leave_the_change_time_alone() {
+    let mut state = empty();
+    let object = user(&mut state, "ada");
+    let idx = state.edit(Face::Exchange, NOW).insert(object).unwrap();
+    let at = |seconds| NOW.plus(Duration::from_secs(seconds));
+    let give = |object: &mut Object| {
+        let mailbox = object.recipient.as_deref_mut().and_then(|r| r.mailbox.as_deref_mut()).unwrap();
+        mailbox.aces.push(Ace::allow(Trustee::Sid("S-1-5-21-1".into()), Rights::FULL_ACCESS));
+    };
+    state.set_rights_move_change_time(false);
+    state.edit(Face::Exchange, at(10)).update(idx, give).unwrap();
+    assert_eq!(state.get(idx).unwrap().changed, NOW);
+    let rename = |object: &mut Object| object.display_name = "Ada".into();
+    state.edit(Face::Exchange, at(20)).update(idx, rename).unwrap();
+    assert_eq!(state.get(idx).unwrap().changed, at(20));
+    state.set_rights_move_change_time(true);
+    state.edit(Face::Exchange, at(30)).update(idx, give).unwrap();
+    assert_eq!(state.get(idx).unwrap().changed, at(30));
+}

@@ -209,6 +209,26 @@ fn oddities_on_demand() {
 }
 
 #[test]
+fn pages_may_come_twice_and_sweeps_may_tell_what_is_gone() {
+    let tenant = Tenant::new();
+    let gone = tenant.plain_user();
+    assert_eq!(tenant.delete(&format!("/v1.0/users/{gone}")).0, 204);
+    let (plain, pages, _) = follow(&tenant, "/v1.0/users/delta?$select=id");
+    tenant.world.adjust(|scenario| scenario.graph.delta_repeat_page_every = 1);
+    let (twice, more, _) = follow(&tenant, "/v1.0/users/delta?$select=id");
+    assert_eq!((twice.len(), more), (2 * plain.len(), 2 * pages));
+    assert_eq!(twice[..200], twice[200..400]);
+    tenant.world.adjust(|scenario| {
+        scenario.graph = Default::default();
+        scenario.graph.delta_sweep_tells_removed = true;
+    });
+    let (told, ..) = follow(&tenant, "/v1.0/users/delta?$select=id");
+    let removed = json!({"id": gone.to_string(), "@removed": {"reason": "changed"}});
+    assert!(told.contains(&removed));
+    assert_eq!(told.iter().filter(|user| user.get("@removed").is_none()).count(), plain.len());
+}
+
+#[test]
 fn deleted_members_may_stay_unsaid() {
     let tenant = Tenant::with(&ALL, |scenario| scenario.graph.delta_hides_members_deleted = true, |_| {});
     let member = tenant.plain_user();

@@ -160,3 +160,32 @@ fn duplicates_delays_and_quota_on_demand() {
     let (status, body) = &answers[3];
     assert_eq!((*status, code(body)), (403, "AF429"));
 }
+
+#[test]
+fn records_are_lost_late_unordered_and_listed_twice_on_demand() {
+    let feed = Feed::new(|knobs| {
+        knobs.blob_seconds = 60;
+        knobs.lose_every = 4;
+        knobs.late_every = 3;
+        knobs.late_seconds = 3600;
+    });
+    feed.post(START);
+    feed.work(12);
+    let titles = |records: &[Value]| -> Vec<String> {
+        let title = |record: &Value| {
+            record["ModifiedProperties"][0]["NewValue"].as_str().unwrap().trim_matches('"').to_owned()
+        };
+        records.iter().map(title).collect()
+    };
+    let early = titles(&feed.records().0);
+    assert_eq!(early, ["0", "1", "4", "6", "9", "10"]);
+    feed.tenant.world.clock.advance(Duration::from_secs(7200));
+    let all = titles(&feed.records().0);
+    assert_eq!(all, ["0", "1", "4", "6", "9", "10", "2", "5", "8"], "what is late comes behind what is younger");
+    feed.tenant.world.adjust(|scenario| scenario.activity.newest_first = true);
+    let mut reversed = titles(&feed.records().0);
+    reversed.reverse();
+    assert_eq!(reversed, all);
+    feed.tenant.world.adjust(|scenario| scenario.activity.list_twice_every = 1);
+    assert_eq!(feed.records().0.len(), 2 * all.len());
+}

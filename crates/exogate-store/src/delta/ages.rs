@@ -74,6 +74,27 @@ pub(super) fn settled(connection: &Connection, source: i64) -> Result<Vec<Covera
     Ok(settled)
 }
 
+/// Of these users, those that are stored but that the feed of changes does not know yet.
+pub(super) fn unannounced_users(
+    connection: &Connection,
+    source: i64,
+    ids: Vec<String>,
+) -> Result<Vec<String>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM ids i JOIN marks k ON k.part = ?3 AND k.source = i.source AND k.oid = i.oid
+         WHERE i.source = ?1 AND i.id = ?2
+             AND k.first_run > (SELECT run FROM settled WHERE source = ?1 AND part = ?4)",
+    )?;
+    let (part, name) = (Part::Users.number(), codec::coverage_name(Coverage::Users));
+    let mut unannounced = Vec::new();
+    for id in ids {
+        if statement.exists((source, codec::id(&id), part, name))? {
+            unannounced.push(id);
+        }
+    }
+    Ok(unannounced)
+}
+
 pub(super) fn mailbox_keys(connection: &Connection, source: i64) -> Result<Vec<String>, Fault> {
     of_part(connection, source, Part::Mailboxes)
 }

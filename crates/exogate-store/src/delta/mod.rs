@@ -133,6 +133,12 @@ impl SourceStore {
         self.read(ages::settled).await
     }
 
+    /// Of these users, those that are stored but that the feed of changes does not know yet: a run wrote
+    /// them that did not come to its end.
+    pub async fn unannounced_users(&self, ids: Vec<String>) -> Result<Vec<String>, StoreError> {
+        self.read(move |connection, source| ages::unannounced_users(connection, source, ids)).await
+    }
+
     /// The users of whom an attribute has this value.
     pub async fn users_with(&self, attribute: &str, value: &str) -> Result<Vec<UserRow>, StoreError> {
         let (attribute, value) = (attribute.to_owned(), value.to_owned());

@@ -11,6 +11,7 @@ use exogate_store::{AuditNote, Waiting};
 use super::names::Names;
 use super::{KIND, widen};
 use crate::aggregate::StreamError;
+use crate::delta::aspects::Aspects;
 use crate::delta::found::{Found, Round};
 use crate::delta::plan::later;
 use crate::delta::touched::{self, Touch};
@@ -45,7 +46,7 @@ pub(super) async fn digest(round: Round<'_>, read: Read, found: &mut Found) -> R
                     keys = elsewhere(round, record, texts, (&names, &mut asked), found).await?;
                 }
                 for key in &keys {
-                    found.mailbox(key, Learnt::Activity);
+                    found.mailbox(key, Learnt::Activity, Aspects::touched_by(&record.operation));
                     soon(round, record, key, found);
                 }
                 (keys, trustee)

@@ -10,6 +10,7 @@ use super::relations::{managed, relations_of};
 use super::{Applier, Followed, LEARNT, follow};
 use crate::aggregate::streams::users as all_users;
 use crate::aggregate::{StreamError, StreamKind, feeds};
+use crate::delta::aspects::Aspects;
 use crate::delta::found::{Found, Round};
 use crate::delta::merge;
 use crate::delta::plan::later;
@@ -110,7 +111,7 @@ pub(in crate::delta) async fn users(round: Round<'_>, cursor: &str) -> Result<Fo
         found.gone(Coverage::Users, id, LEARNT);
         // Its mailbox follows at once or a little later.
         if round.store().mailbox(id).await?.is_some() {
-            found.mailbox(id, LEARNT);
+            found.mailbox(id, LEARNT, Aspects::ALL);
             found.settlement.queued.push(Waiting {
                 object: ObjectKind::Mailbox,
                 id: id.clone(),

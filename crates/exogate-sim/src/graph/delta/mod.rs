@@ -64,6 +64,9 @@ struct Place {
     /// How many of its members have been told.
     #[serde(rename = "o", default)]
     members: u32,
+    /// Whether the page that the token leads to was told before.
+    #[serde(rename = "r", default)]
+    again: bool,
     /// Number of the page that the token leads to.
     #[serde(rename = "p")]
     page: u32,
@@ -118,10 +121,12 @@ pub fn answer(scene: &Scene<'_>, state: &State, call: &Call, kind: Type) -> Resu
     } else {
         round::fill(scene, state, &shape, &place, &mut page);
     }
-    match page.next {
+    let repeats = scene.knobs.delta_repeat_page_every;
+    let again = repeats > 0 && !place.again && place.page.is_multiple_of(repeats);
+    match if again { Some((place.at, place.members)) } else { page.next } {
         Some((at, members)) => {
-            let mut next =
-                Place { at, members, page: place.page + 1, issued: scene.now.seconds(), ..place.clone() };
+            let (page_number, issued) = (place.page + 1, scene.now.seconds());
+            let mut next = Place { at, members, again, page: page_number, issued, ..place.clone() };
             if scene.knobs.delta_loop && place.page == 2 {
                 next = Place { issued: scene.now.seconds(), ..place };
             }
@@ -155,6 +160,7 @@ fn done(
         until: 0,
         at: 0,
         members: 0,
+        again: false,
         page: 1,
         issued: scene.now.seconds(),
         ..place.clone()
@@ -195,6 +201,7 @@ fn place(scene: &Scene<'_>, state: &State, call: &Call, kind: Type) -> Result<Pl
         until: 0,
         at: 0,
         members: 0,
+        again: false,
         page: 1,
         issued: now,
         tracked,

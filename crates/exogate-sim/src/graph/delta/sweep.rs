@@ -22,6 +22,10 @@ pub(super) fn fill(scene: &Scene<'_>, state: &State, shape: &Shape, place: &Plac
         _ => scene.knobs.delta_users_per_page,
     }
     .max(1) as usize;
+    if scene.knobs.delta_sweep_tells_removed && place.page == 1 {
+        push_removed(&view, shape.kind, page);
+    }
+    let told_removed = page.written;
     let source = scene.source(state);
     let slice = scene.knobs.delta_members_per_slice.max(1) as usize;
     let mut room = slice;
@@ -30,7 +34,7 @@ pub(super) fn fill(scene: &Scene<'_>, state: &State, shape: &Shape, place: &Plac
         if place.tracked.ids.as_ref().is_some_and(|ids| !ids.contains(&object.id)) {
             continue;
         }
-        if page.written >= limit || room == 0 {
+        if page.written - told_removed >= limit || room == 0 {
             page.next = Some((idx.0, u32::try_from(told).unwrap_or(u32::MAX)));
             return;
         }
@@ -71,6 +75,24 @@ pub(super) fn fill(scene: &Scene<'_>, state: &State, shape: &Shape, place: &Plac
         }
         page.out.push(b'}');
         told = 0;
+    }
+}
+
+/// What is in the recycle bin.
+fn push_removed(view: &View<'_>, kind: Type, page: &mut Page) {
+    let class = match kind {
+        Type::User => Class::DeletedUsers,
+        Type::Group => Class::DeletedGroups,
+        Type::Contact | Type::Principal => return,
+    };
+    for (_, object) in view.list(class, Idx(0)) {
+        if page.written > 0 {
+            page.out.push(b',');
+        }
+        page.written += 1;
+        page.out.extend_from_slice(b"{\"id\":");
+        push_id(&mut page.out, object.id);
+        page.out.extend_from_slice(b",\"@removed\":{\"reason\":\"changed\"}}");
     }
 }
 

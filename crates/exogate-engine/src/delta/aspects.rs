@@ -1,0 +1,60 @@
+//! What of a mailbox is to be read again: where a record tells what was done, the rest need not be asked.
+
+/// What of a mailbox is to be read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Aspects {
+    /// Attributes, and who may send on behalf.
+    pub mailbox: bool,
+    /// Client access settings.
+    pub cas: bool,
+    /// The rights that Exchange keeps with the mailbox.
+    pub permissions: bool,
+    /// Who may send as the mailbox.
+    pub send_as: bool,
+}
+
+impl Aspects {
+    pub const ALL: Self = Self { mailbox: true, cas: true, permissions: true, send_as: true };
+    /// What no listing of mailboxes shows.
+    pub const RIGHTS: Self = Self { mailbox: false, cas: false, permissions: true, send_as: true };
+    const NONE: Self = Self { mailbox: false, cas: false, permissions: false, send_as: false };
+
+    /// What a cmdlet can have changed of the mailbox that it names; in doubt everything.
+    pub fn touched_by(operation: &str) -> Self {
+        let is = |names: &[&str]| names.iter().any(|name| operation.eq_ignore_ascii_case(name));
+        if is(&["Add-MailboxPermission", "Remove-MailboxPermission"]) {
+            Self { permissions: true, ..Self::NONE }
+        } else if is(&["Add-RecipientPermission", "Remove-RecipientPermission"]) {
+            Self { send_as: true, ..Self::NONE }
+        } else if is(&["Set-CASMailbox"]) {
+            Self { cas: true, ..Self::NONE }
+        } else {
+            Self::ALL
+        }
+    }
+
+    /// What either asks for.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            mailbox: self.mailbox || other.mailbox,
+            cas: self.cas || other.cas,
+            permissions: self.permissions || other.permissions,
+            send_as: self.send_as || other.send_as,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cmdlet_that_is_known_to_touch_one_thing_has_one_thing_read() {
+        let rights = Aspects::touched_by("add-mailboxpermission").and(Aspects::touched_by("Remove-RecipientPermission"));
+        assert_eq!(rights, Aspects::RIGHTS);
+        assert!(Aspects::touched_by("Set-CASMailbox").cas && !Aspects::touched_by("Set-CASMailbox").mailbox);
+        for operation in ["Set-Mailbox", "Set-User", "Remove-ADPermission", "Update-Recipient"] {
+            assert_eq!(Aspects::touched_by(operation), Aspects::ALL, "{operation}");
+        }
+    }
+}

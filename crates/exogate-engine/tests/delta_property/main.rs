@@ -1,0 +1,67 @@
+//! Whatever happens in the tenant, in whatever order and however often it is told, late, twice or
+//! never, with stops and failures in between: once the means of finding differences have caught up,
+//! the state is that of a fresh full aggregation, and the feed has told every difference once.
+//!
+//! `EXOGATE_DELTA_SEQUENCES` runs more sequences, `EXOGATE_DELTA_FIRST` others, `EXOGATE_DELTA_SEED`
+//! a single one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests may fail, and are steered by the environment"
+)]
+
+mod consumer;
+mod deeds;
+#[path = "../support/direct.rs"]
+mod direct;
+mod oddities;
+mod random;
+mod rig;
+mod sequence;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Sequences of an ordinary run.
+const SEQUENCES: u64 = 12;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+#[test]
+fn the_state_after_deltas_is_that_of_a_fresh_full_aggregation() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/contoso.toml");
+    let first = number("EXOGATE_DELTA_FIRST").unwrap_or(1);
+    let seeds = match number("EXOGATE_DELTA_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => first..first + number("EXOGATE_DELTA_SEQUENCES").unwrap_or(SEQUENCES),
+    };
+    let next = AtomicU64::new(seeds.start);
+    let failed = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if !seeds.contains(&seed) {
+                        return;
+                    }
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    let one =
+                        std::panic::AssertUnwindSafe(|| runtime.block_on(sequence::sequence(seed, &fixture)));
+                    if std::panic::catch_unwind(one).is_err() {
+                        eprintln!("EXOGATE_DELTA_SEED={seed} fails");
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner();
+    assert_eq!(failed, 0, "{failed} of {} sequences failed; their seeds are above", seeds.end - seeds.start);
+}

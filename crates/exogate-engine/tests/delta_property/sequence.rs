@@ -1,0 +1,138 @@
+//! One sequence: deeds and looks in turn, with whatever is odd about the tenant, then peace, and the
+//! comparison.
+
+use std::path::Path;
+
+use exogate_engine::aggregate::Outcome;
+
+use crate::consumer::Consumer;
+use crate::deeds::{Made, deed};
+use crate::oddities::{self, Oddities};
+use crate::random::Random;
+use crate::rig::{Kill, Rig};
+use crate::support::assert_same;
+
+/// One who reads the feed now and then, and remembers how far.
+struct Reader {
+    consumer: Consumer,
+    cursor: i64,
+}
+
+impl Reader {
+    async fn of(rig: &Rig) -> Self {
+        Self {
+            consumer: Consumer::of(&rig.source.store).await,
+            cursor: rig.source.store.feed_end().await.unwrap(),
+        }
+    }
+
+    async fn read(&mut self, rig: &Rig, log: &Log<'_>) {
+        for change in rig.changes(self.cursor).await {
+            assert!(change.sequence > self.cursor);
+            self.cursor = change.sequence;
+            if let Err(twice) = self.consumer.take(&change) {
+                panic!("{twice}\n{}", log.text());
+            }
+        }
+    }
+}
+
+/// Runs the sequence of a seed; panics where it fails.
+pub async fn sequence(seed: u64, fixture: &Path) {
+    let mut random = Random::new(seed);
+    let odd = Oddities::of(&mut random);
+    let mut log = Log { seed, odd: &odd, lines: Vec::new() };
+    let mut rig = Rig::new(fixture, &odd).await;
+    let (mut eager, mut lazy) = (Reader::of(&rig).await, Reader::of(&rig).await);
+    let mut made = Made::default();
+    for _ in 0..random.between(4, 9) {
+        for _ in 0..random.between(0, 4) {
+            log.add(deed(&rig, &mut random, &mut made).await);
+            rig.pass(random.below(90));
+        }
+        rig.pass(random.one(&[5, 120, 1200, 7200, 7200, 30_000]));
+        if random.below(30) == 0 {
+            // So long that links and content are not kept.
+            rig.pass(8 * 86_400);
+        }
+        look(&mut rig, &odd, &mut random, &mut log).await;
+        if random.chance(7) {
+            eager.read(&rig, &log).await;
+        }
+    }
+    rig.world.adjust(|scenario| {
+        scenario.graph.delta_tokens_void = false;
+        scenario.graph.delta_loop = false;
+    });
+    // Records arrive, readers agree, and every mailbox has its turn.
+    let turn = rig.options.freshness.as_secs() + 60;
+    for seconds in [7200, turn, turn] {
+        rig.pass(seconds);
+        let summary = rig.delta().await;
+        log.add(format!("delta: {:?} {:?}", summary.outcome, summary.notes));
+        assert_eq!(summary.outcome, Outcome::Completed, "{:#?}\n{}", summary.streams, log.text());
+    }
+    if !(rig.options.sweep && rig.options.reread) {
+        // What only these would have found, the next full aggregation does.
+        let summary = rig.full().await;
+        assert_eq!(summary.outcome, Outcome::Completed, "{:#?}\n{}", summary.streams, log.text());
+    }
+    assert_same(&rig.source.picture().await, &rig.fresh().await, &log.text());
+    let state = Consumer::of(&rig.source.store).await;
+    for reader in [&mut eager, &mut lazy] {
+        reader.read(&rig, &log).await;
+        let differences = reader.consumer.differences(&state);
+        assert!(differences.is_empty(), "the feed and the state differ: {differences:#?}\n{}", log.text());
+    }
+}
+
+/// One look at the tenant, which may fail, be killed, or be a full aggregation.
+async fn look(rig: &mut Rig, odd: &Oddities, random: &mut Random, log: &mut Log<'_>) {
+    let (void, circle) = (random.chance(1), random.chance(1));
+    rig.world.adjust(|scenario| {
+        scenario.graph.delta_tokens_void = void;
+        scenario.graph.delta_loop = circle;
+    });
+    if random.chance(3) {
+        let faults = oddities::faults(random);
+        log.add(format!("faults: {faults:?}"));
+        rig.world.set_faults([odd.standing(), faults].concat());
+    }
+    match random.below(10) {
+        0 => {
+            let summary = rig.full().await;
+            log.add(format!("full: {:?} {:?}", summary.outcome, summary.notes));
+        }
+        1 | 2 => {
+            let (whole, requests) = (random.chance(2), random.below(60));
+            let kill = Kill { whole, requests, after: random.chance(5), minus_nine: random.chance(5) };
+            let killed = rig.killed(&kill).await;
+            log.add(format!("{}: {kill:?}", if killed { "killed" } else { "not killed" }));
+            // Until the lease of a dead process ends.
+            rig.pass(15);
+        }
+        _ => {
+            let summary = rig.delta().await;
+            log.add(format!("delta: void {void} circle {circle} {:?} {:?}", summary.outcome, summary.notes));
+        }
+    }
+    rig.world.set_faults(odd.standing());
+}
+
+/// What happened, for whoever has to find out why.
+struct Log<'a> {
+    seed: u64,
+    odd: &'a Oddities,
+    lines: Vec<String>,
+}
+
+impl Log<'_> {
+    fn add(&mut self, line: String) {
+        self.lines.push(line);
+    }
+
+    fn text(&self) -> String {
+        let Self { seed, odd, lines } = self;
+        format!("EXOGATE_DELTA_SEED={seed}\n{odd:?}\n{}", lines.join("\n"))
+    }
+}
