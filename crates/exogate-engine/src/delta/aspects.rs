@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn a_cmdlet_that_is_known_to_touch_one_thing_has_one_thing_read() {
-        let rights = Aspects::touched_by("add-mailboxpermission").and(Aspects::touched_by("Remove-RecipientPermission"));
+        let rights = Aspects::touched_by("add-mailboxpermission")
+            .and(Aspects::touched_by("Remove-RecipientPermission"));
         assert_eq!(rights, Aspects::RIGHTS);
         assert!(Aspects::touched_by("Set-CASMailbox").cas && !Aspects::touched_by("Set-CASMailbox").mailbox);
         for operation in ["Set-Mailbox", "Set-User", "Remove-ADPermission", "Update-Recipient"] {

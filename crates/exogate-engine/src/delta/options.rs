@@ -37,11 +37,7 @@ impl DeltaOptions {
     /// What is read of a mailbox whose turn has come. Where governed mailboxes are listed whole every
     /// `freshness`, only what no listing shows.
     pub(super) fn turn(&self) -> Aspects {
-        if self.sweep || !self.change_time {
-            Aspects { cas: true, ..Aspects::RIGHTS }
-        } else {
-            Aspects::ALL
-        }
+        if self.sweep || !self.change_time { Aspects { cas: true, ..Aspects::RIGHTS } } else { Aspects::ALL }
     }
 }
 

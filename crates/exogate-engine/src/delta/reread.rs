@@ -221,7 +221,9 @@ impl Reading<'_> {
                 Ok(answer) => self.take(key, *learnt, *question, &answer, batch).await,
                 // Only the mailbox's own cmdlet says that it is gone; these lag behind.
                 Err(error) if error.is_not_found() && *question == Question::Cas => Ok(()),
-                Err(error) if error.is_not_found() && is_right(*question) && !asked.contains(key.as_str()) => {
+                Err(error)
+                    if error.is_not_found() && is_right(*question) && !asked.contains(key.as_str()) =>
+                {
                     self.doubtful.insert(key.clone());
                     Ok(())
                 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -219,6 +220,14 @@ impl Edit<'_> {
         self.face
     }
 
+    /// The change time that Exchange will show: its own object changes when the write arrives there.
+    pub(super) fn change_time(&self) -> Time {
+        self.at.plus(match self.face {
+            Face::Graph => self.state.overlay.delays.graph_to_exchange,
+            Face::Exchange => Duration::ZERO,
+        })
+    }
+
     pub(super) fn log(&mut self, object: Idx, kind: ChangeKind) {
         if self.quiet {
             return;
@@ -248,6 +257,9 @@ impl Edit<'_> {
             group.members.dedup();
         }
         self.state.check_unique(idx, None, &object)?;
+        if !self.quiet {
+            object.changed = object.changed.max(self.change_time());
+        }
         self.state.next_rid = self.state.next_rid.max(object.rid);
         self.state.index(idx, &object);
         if self.state.member_of.len() <= idx.slot() {
@@ -290,7 +302,7 @@ impl Edit<'_> {
         }
         self.state.check_unique(idx, Some(&before), &after)?;
         if !(self.quiet || self.state.quiet_rights && differs_in_rights_alone(&before, &after)) {
-            after.changed = self.at;
+            after.changed = self.change_time();
         }
         let fields = changed_fields(&before, &after);
         let edges = changed_edges(&before, &after);
@@ -343,7 +355,7 @@ impl Edit<'_> {
         rename(&mut after);
         self.state.check_unique(idx, Some(&before), &after)?;
         if !self.quiet {
-            after.changed = self.at;
+            after.changed = self.change_time();
         }
         self.replace(idx, &before, after);
         Ok(())
@@ -354,7 +366,9 @@ fn differs_in_rights_alone(before: &Object, after: &Object) -> bool {
     let mailbox = |object: &Object| object.recipient.as_deref().and_then(|r| r.mailbox.clone());
     let Some(held) = mailbox(before) else { return false };
     let mut bare = after.clone();
-    let Some(now) = bare.recipient.as_deref_mut().and_then(|r| r.mailbox.as_deref_mut()) else { return false };
+    let Some(now) = bare.recipient.as_deref_mut().and_then(|r| r.mailbox.as_deref_mut()) else {
+        return false;
+    };
     now.aces = held.aces;
     now.auto_map = held.auto_map;
     bare == *before

@@ -13,7 +13,7 @@ impl Edit<'_> {
         group: Idx,
         change: impl FnOnce(&mut super::Group) -> Result<(), StateError>,
     ) -> Result<(), StateError> {
-        let at = self.at;
+        let at = self.change_time();
         let quiet = self.is_quiet();
         let keep_old = !quiet && self.state.overlay.delays_any(self.face);
         let before = if keep_old { Some(self.snapshot(group)?) } else { None };

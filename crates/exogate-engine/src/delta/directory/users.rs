@@ -29,6 +29,9 @@ impl Applier for Users {
         let (_, reader) = all_users::changes(&round.aggregation.context);
         // A page may show one user twice; the later word builds on the earlier one.
         let mut rows: HashMap<String, UserRow> = HashMap::new();
+        let ids = records.iter().filter_map(Record::id).map(str::to_ascii_lowercase).collect();
+        // An interrupted run wrote them, and did not come to ask for their places.
+        let unannounced: BTreeSet<String> = round.store().unannounced_users(ids).await?.into_iter().collect();
         for record in records {
             let Some(id) = record.id().map(str::to_ascii_lowercase) else { continue };
             if record.removed().is_some() {
@@ -53,7 +56,7 @@ impl Applier for Users {
                 },
             };
             let restored = self.gone.remove(&id);
-            if stored.is_none() || restored {
+            if stored.is_none() || restored || unannounced.contains(&id) {
                 self.new.insert(id.clone());
             }
             self.seen.insert(id.clone());

@@ -185,20 +185,22 @@ fn tell(
     }
     if shape.owners && (touched.whole || !touched.owners.is_empty()) {
         page.out.extend_from_slice(b",\"owners@delta\":[");
+        let owns = |other: Idx| object.group().is_some_and(|group| group.owners.contains(&other));
         if touched.whole {
             push_all(&mut page.out, view.owners(idx));
+            push_left(&mut page.out, view, &touched.owners, owns);
         } else {
-            let owns = |other: Idx| object.group().is_some_and(|group| group.owners.contains(&other));
             push_edges(&mut page.out, view, &touched.owners, owns);
         }
         page.out.push(b']');
     }
     if shape.members && (touched.whole || !touched.members.is_empty()) {
         page.out.extend_from_slice(b",\"members@delta\":[");
+        let has = |other: Idx| object.group().is_some_and(|group| group.has_member(other));
         if touched.whole {
             push_all(&mut page.out, members(view, idx));
+            push_left(&mut page.out, view, &touched.members, has);
         } else {
-            let has = |other: Idx| object.group().is_some_and(|group| group.has_member(other));
             push_edges(&mut page.out, view, &touched.members, has);
         }
         page.out.push(b']');
@@ -216,6 +218,16 @@ fn is_changed(column: &Column, fields: &[Fields]) -> bool {
                     Field::Stored | Field::Directory(_) | Field::ExtensionAttributes
                 ) && (fields.contains("other") || fields.contains("exchange")))
         })
+}
+
+/// Behind those who are there: those who left in the same round.
+fn push_left(out: &mut Vec<u8>, view: &View<'_>, edges: &BTreeSet<Idx>, holds: impl Fn(Idx) -> bool) {
+    let left: BTreeSet<Idx> =
+        edges.iter().copied().filter(|edge| !(holds(*edge) && view.live(*edge).is_some())).collect();
+    if !left.is_empty() && out.last() != Some(&b'[') {
+        out.push(b',');
+    }
+    push_edges(out, view, &left, holds);
 }
 
 fn push_edges(out: &mut Vec<u8>, view: &View<'_>, edges: &BTreeSet<Idx>, holds: impl Fn(Idx) -> bool) {
