@@ -3,7 +3,7 @@
 //! the state is that of a fresh full aggregation, and the feed has told every difference once.
 //!
 //! `EXOGATE_DELTA_SEQUENCES` runs more sequences, `EXOGATE_DELTA_FIRST` others, `EXOGATE_DELTA_SEED`
-//! a single one.
+//! a single one, and `EXOGATE_DELTA_VERBOSE=1` tells how long each took.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,6 +42,7 @@ fn the_state_after_deltas_is_that_of_a_fresh_full_aggregation() {
     };
     let next = AtomicU64::new(seeds.start);
     let failed = AtomicU64::new(0);
+    let verbose = number("EXOGATE_DELTA_VERBOSE").is_some();
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -54,7 +55,12 @@ fn the_state_after_deltas_is_that_of_a_fresh_full_aggregation() {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                     let one =
                         std::panic::AssertUnwindSafe(|| runtime.block_on(sequence::sequence(seed, &fixture)));
-                    if std::panic::catch_unwind(one).is_err() {
+                    let began = std::time::Instant::now();
+                    let done = std::panic::catch_unwind(one);
+                    if verbose {
+                        eprintln!("{seed}: {:?}", began.elapsed());
+                    }
+                    if done.is_err() {
                         eprintln!("EXOGATE_DELTA_SEED={seed} fails");
                         failed.fetch_add(1, Ordering::Relaxed);
                     }

@@ -122,7 +122,9 @@ pub fn answer(scene: &Scene<'_>, state: &State, call: &Call, kind: Type) -> Resu
         round::fill(scene, state, &shape, &place, &mut page);
     }
     let repeats = scene.knobs.delta_repeat_page_every;
-    let again = repeats > 0 && !place.again && place.page.is_multiple_of(repeats);
+    // An empty page repeats nothing, and is no repetition.
+    let again =
+        if empty { place.again } else { repeats > 0 && !place.again && place.page.is_multiple_of(repeats) };
     match if again { Some((place.at, place.members)) } else { page.next } {
         Some((at, members)) => {
             let (page_number, issued) = (place.page + 1, scene.now.seconds());
