@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use exogate_microsoft::exchange::{Answer, Cmdlet};
 use exogate_microsoft::record::Record;
-use exogate_microsoft::{ErrorKind, WireError};
+use exogate_microsoft::{ErrorKind, Service, WireError};
 use exogate_model::change::{Learnt, ObjectKind};
 use exogate_store::{Batch, Coverage, Facet, GrantSet, Waiting};
 
@@ -194,6 +194,7 @@ impl Reading<'_> {
         let mut answers = round.or_stop(exchange.batch(&cmdlets)).await?;
         round.read(KIND, cmdlets.len().div_ceil(ITEMS) as u64, 0);
         self.without_switch(questions, &mut answers).await?;
+        self.by_filter(questions, &mut answers).await?;
         let asked: BTreeSet<&str> = questions
             .iter()
             .filter(|(_, _, question)| *question == Question::Mailbox)
@@ -222,7 +223,9 @@ impl Reading<'_> {
                 // Only the mailbox's own cmdlet says that it is gone; these lag behind.
                 Err(error) if error.is_not_found() && *question == Question::Cas => Ok(()),
                 Err(error)
-                    if error.is_not_found() && is_right(*question) && !asked.contains(key.as_str()) =>
+                    if is_right(*question)
+                        && (error.is_not_found() || is_stray(&error))
+                        && !asked.contains(key.as_str()) =>
                 {
                     self.doubtful.insert(key.clone());
                     Ok(())
@@ -307,6 +310,46 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// Asks once more by a filter where the service, not knowing the mailbox, showed others instead.
+    async fn by_filter(
+        &mut self,
+        questions: &[(String, Learnt, Question)],
+        answers: &mut [Result<Answer, WireError>],
+    ) -> Result<(), StreamError> {
+        const GET: &str = "Get-Mailbox";
+        let strayed: Vec<usize> = questions
+            .iter()
+            .zip(answers.iter())
+            .enumerate()
+            .filter(|(_, ((_, _, question), answer))| {
+                *question == Question::Mailbox && matches!(answer, Err(error) if is_stray(error))
+            })
+            .map(|(index, _)| index)
+            .collect();
+        if strayed.is_empty() {
+            return Ok(());
+        }
+        let context = &self.round.aggregation.context;
+        let by_filter = |index: &usize| {
+            let key = questions[*index].0.replace('\'', "''");
+            all_mailboxes::question(context)
+                .0
+                .text("Filter", format!("ExternalDirectoryObjectId -eq '{key}'"))
+        };
+        let cmdlets: Vec<Cmdlet> = strayed.iter().map(by_filter).collect();
+        let again = self.round.or_stop(self.round.exchange()?.batch(&cmdlets)).await?;
+        self.round.read(KIND, cmdlets.len().div_ceil(ITEMS) as u64, 0);
+        for (index, answer) in strayed.into_iter().zip(again) {
+            answers[index] = match answer {
+                Ok(answer) if answer.records.is_empty() => {
+                    Err(WireError::new(ErrorKind::NotFound, Service::Exchange, GET))
+                }
+                answer => answer,
+            };
+        }
+        Ok(())
+    }
+
     async fn take(
         &mut self,
         key: &str,
@@ -361,6 +404,12 @@ impl Reading<'_> {
         let (object, id, due) = (ObjectKind::Mailbox, key.to_owned(), self.round.now);
         self.found.settlement.queued.push(Waiting { object, id, reason, due });
     }
+}
+
+/// Whether what came back is not what was asked for: so the service may answer when it does not know
+/// the mailbox.
+fn is_stray(error: &WireError) -> bool {
+    error.kind == ErrorKind::Protocol
 }
 
 fn is_right(question: Question) -> bool {
