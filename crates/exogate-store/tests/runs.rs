@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::*;
+use exogate_model::change::Learnt;
 use exogate_model::clock::{Clock, FixedClock};
 use exogate_model::mailbox::MailboxKind;
 use exogate_store::*;
@@ -307,4 +308,22 @@ async fn a_killed_process_blocks_nobody_and_loses_nothing() {
     // Whole batches or nothing.
     assert_eq!(source.counts().await.unwrap().users % 50, 1);
     run.finish(complete()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_listed_and_read_by_itself_in_one_run_is_told_once() {
+    let bench = Bench::new();
+    let source = bench.source().await;
+    let users = || Finish { covered: vec![Coverage::Users], ..complete() };
+    let run = begin(&source).await;
+    run.write(page(1)).await.unwrap();
+    run.finish(users()).await.unwrap();
+    let run = begin(&source).await;
+    run.write(page(1)).await.unwrap();
+    run.write(page(2)).await.unwrap();
+    let named = Named { part: Coverage::Users, id: "u2".into(), learnt: Learnt::Reread };
+    let settlement = Settlement { seen: vec![named], ..Settlement::default() };
+    run.finish_with(users(), settlement).await.unwrap();
+    let told = source.changes(0, 10).await.unwrap();
+    assert_eq!(told.iter().map(|change| change.id.as_str()).collect::<Vec<_>>(), ["u2"], "{told:?}");
 }

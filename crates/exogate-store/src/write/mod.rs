@@ -75,6 +75,18 @@ impl Context {
         Self { learnt, ..self.clone() }
     }
 
+    /// The same after this run has told of these parts whatever it saw of them: what else it settles
+    /// must not be told again.
+    pub(crate) fn having_settled(&self, covered: &[Coverage]) -> Self {
+        let mut after = self.clone();
+        for part in covered {
+            if let Some(settled) = after.settled.get_mut(codec::coverage_name(*part)) {
+                *settled = self.run;
+            }
+        }
+        after
+    }
+
     /// How it was learnt, as stored.
     pub(crate) fn learnt_json(&self) -> Result<String, Fault> {
         codec::to_json("how a change was learnt", &self.learnt)
