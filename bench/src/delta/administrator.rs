@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use futures::{StreamExt, TryStreamExt, stream};
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::http;
@@ -101,21 +101,32 @@ impl Administrator {
     }
 
     /// Makes so many changes: of ten, five on the rights of mailboxes, one on a mailbox, three on
-    /// people and one on the members of a group.
+    /// people and one on the members of a group. What the tenant refuses (objects that are mastered
+    /// elsewhere, members that are there already) is made up for by others.
     pub async fn change(&mut self, count: usize) -> Result<()> {
-        let deeds: Vec<Deed> = (self.done..self.done + count).map(|number| self.deed(number)).collect();
-        self.done += count;
-        let this = &*self;
-        stream::iter(deeds)
-            .map(Ok)
-            .try_for_each_concurrent(ABREAST, |deed| async move { this.carry_out(deed).await })
-            .await
+        let mut missing = count;
+        while missing > 0 {
+            let deeds: Vec<Deed> = (self.done..self.done + missing).map(|number| self.deed(number)).collect();
+            self.done += missing;
+            let this = &*self;
+            let taken: Vec<bool> = stream::iter(deeds)
+                .map(|deed| this.carry_out(deed))
+                .buffer_unordered(ABREAST)
+                .try_collect()
+                .await?;
+            let taken = taken.into_iter().filter(|taken| *taken).count();
+            if taken == 0 {
+                bail!("the tenant refuses every change");
+            }
+            missing -= taken;
+        }
+        Ok(())
     }
 
     /// Gives somebody a right that nobody was given yet.
     pub async fn grant(&self, number: usize) -> Result<()> {
         let deed = self.deed((self.done / 10 + 1 + number) * 10);
-        self.carry_out(deed).await
+        self.carry_out(deed).await.map(drop)
     }
 
     fn deed(&self, number: usize) -> Deed {
@@ -153,16 +164,20 @@ impl Administrator {
         }
     }
 
-    async fn carry_out(&self, deed: Deed) -> Result<()> {
-        match deed {
-            Deed::Cmdlet(name, parameters) => {
-                sent(self.cmdlet(&self.door(), name, &parameters)).await.map(drop)
-            }
+    /// Whether the tenant took it.
+    async fn carry_out(&self, deed: Deed) -> Result<bool> {
+        let request = match deed {
+            Deed::Cmdlet(name, parameters) => self.cmdlet(&self.door(), name, &parameters),
             Deed::Directory(method, path, body) => {
                 let url = format!("{}/v1.0/{path}", self.origin);
-                sent(self.client.request(method, url).bearer_auth(&self.graph).json(&body)).await.map(drop)
+                self.client.request(method, url).bearer_auth(&self.graph).json(&body)
             }
+        };
+        let status = request.send().await?.status();
+        if status.is_success() || status == StatusCode::BAD_REQUEST || status == StatusCode::NOT_FOUND {
+            return Ok(status.is_success());
         }
+        bail!("the tenant did not take a change: {status}")
     }
 }
 
@@ -173,7 +188,7 @@ async fn sent(request: RequestBuilder) -> Result<bytes::Bytes> {
     if status.is_success() {
         return Ok(body);
     }
-    bail!("the tenant refused a change: {status} {}", String::from_utf8_lossy(&body))
+    bail!("the tenant refused to answer: {status} {}", String::from_utf8_lossy(&body))
 }
 
 async fn answer(request: RequestBuilder) -> Result<Value> {

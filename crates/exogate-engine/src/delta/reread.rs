@@ -21,7 +21,7 @@ use crate::read::{Unreadable, grants};
 
 const KIND: StreamKind = StreamKind::Reread;
 /// Mailboxes asked about at once.
-const TOGETHER: usize = 50;
+const TOGETHER: usize = 100;
 /// Items in one batch, for counting calls.
 const ITEMS: usize = 10;
 
