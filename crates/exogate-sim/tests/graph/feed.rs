@@ -181,7 +181,11 @@ fn records_are_lost_late_unordered_and_listed_twice_on_demand() {
     assert_eq!(early, ["0", "1", "4", "6", "9", "10"]);
     feed.tenant.world.clock.advance(Duration::from_secs(7200));
     let all = titles(&feed.records().0);
-    assert_eq!(all, ["0", "1", "4", "6", "9", "10", "2", "5", "8"], "what is late comes behind what is younger");
+    assert_eq!(
+        all,
+        ["0", "1", "4", "6", "9", "10", "2", "5", "8"],
+        "what is late comes behind what is younger"
+    );
     feed.tenant.world.adjust(|scenario| scenario.activity.newest_first = true);
     let mut reversed = titles(&feed.records().0);
     reversed.reverse();
