@@ -23,13 +23,15 @@ pub fn resource_type(source: &Source) -> ResourceType {
             .flatten()
             .collect();
     core.push(Attribute::complex("name", "The person's name.", names).writable(users));
-    core.push(Attribute::text("displayName", "Display name.").writable(users));
+    // Entra changes these, and never takes them away.
+    let kept = |attribute: Attribute| if users { attribute.writable(true).required() } else { attribute };
+    core.push(kept(Attribute::text("displayName", "Display name.")));
     core.extend(text("title", "Job title.", "jobTitle"));
     core.extend(has("userType").then(|| Attribute::text("userType", "Member or guest.")));
     core.extend(
         has("preferredLanguage").then(|| Attribute::text("preferredLanguage", "Preferred language.")),
     );
-    core.push(Attribute::new("active", Kind::Boolean, "Whether sign-in is allowed.").writable(users));
+    core.push(kept(Attribute::new("active", Kind::Boolean, "Whether sign-in is allowed.")));
     let value = |description: &str| Attribute::text("value", description);
     core.push(
         Attribute::complex(
