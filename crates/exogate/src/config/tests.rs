@@ -199,9 +199,16 @@ fn what_the_template_shows_in_comments_is_known() {
         .map(|line| match setting(line) {
             // The alternatives of sign_in exclude each other and the first one.
             Some(body)
-                if ["method", "secret", "username", "password", "allow_", "certificate_password ="]
-                    .iter()
-                    .any(|key| body.starts_with(key)) =>
+                if [
+                    "method",
+                    "secret = { env = \"EXOGATE_CLIENT_SECRET\"",
+                    "username",
+                    "password",
+                    "allow_",
+                    "certificate_password =",
+                ]
+                .iter()
+                .any(|key| body.starts_with(key)) =>
             {
                 line.to_owned()
             }
