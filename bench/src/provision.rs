@@ -74,8 +74,8 @@ async fn carried_out(args: &Args) -> Result<f64> {
         "--time-scale".to_owned(),
         args.time_scale.to_string(),
     ])?;
-    let (_, read) = tenant.aggregate()?;
-    let (mailboxes, people) = named(&read)?;
+    tenant.aggregate()?;
+    let (mailboxes, people) = named(&(tenant.stored("entitlements")? + &tenant.stored("accounts")?))?;
     let mut table = Table::new([
         "plan",
         "total",

@@ -141,6 +141,14 @@ impl Tenant {
         )
     }
 
+    /// What the last aggregation stored, in lines of JSON: `accounts`, `groups` or `entitlements`.
+    pub fn stored(&self, what: &str) -> Result<String> {
+        let configuration = self.folder.path().join("exogate.toml");
+        let mut command = Command::new(child::exogate()?);
+        command.arg("--config").arg(configuration).args(["aggregate", what, "--stored", "--format", "jsonl"]);
+        Ok(child::measure(&mut command)?.1)
+    }
+
     /// Stops it; its trace file is complete then.
     pub fn stop(&mut self) -> Result<()> {
         child::interrupt(&mut self.child)

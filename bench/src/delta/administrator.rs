@@ -10,6 +10,8 @@ use crate::tenant::Tenant;
 
 /// Requests under way at once.
 const ABREAST: usize = 8;
+/// Refusals one after the other that may be chance.
+const PATIENCE: usize = 100;
 
 /// Somebody signed in to Graph and Exchange.
 pub struct Administrator {
@@ -104,7 +106,7 @@ impl Administrator {
     /// people and one on the members of a group. What the tenant refuses (objects that are mastered
     /// elsewhere, members that are there already) is made up for by others.
     pub async fn change(&mut self, count: usize) -> Result<()> {
-        let mut missing = count;
+        let (mut missing, mut in_vain) = (count, 0);
         while missing > 0 {
             let deeds: Vec<Deed> = (self.done..self.done + missing).map(|number| self.deed(number)).collect();
             self.done += missing;
@@ -115,8 +117,10 @@ impl Administrator {
                 .try_collect()
                 .await?;
             let taken = taken.into_iter().filter(|taken| *taken).count();
-            if taken == 0 {
-                bail!("the tenant refuses every change");
+            // The last one that is missing may well be of those that are refused.
+            in_vain = if taken == 0 { in_vain + missing } else { 0 };
+            if in_vain > PATIENCE {
+                bail!("the tenant refused {in_vain} changes one after the other");
             }
             missing -= taken;
         }

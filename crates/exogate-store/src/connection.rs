@@ -40,7 +40,7 @@ pub(crate) fn tune_writer(connection: &Connection) -> Result<(), Fault> {
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection.execute_batch(
         "PRAGMA synchronous = NORMAL;
-         PRAGMA cache_size = -65536;
+         PRAGMA cache_size = -49152;
          PRAGMA temp_store = MEMORY;
          PRAGMA wal_autocheckpoint = 40000;
          PRAGMA journal_size_limit = 67108864;",
