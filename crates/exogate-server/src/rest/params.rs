@@ -57,6 +57,14 @@ pub struct MailboxPath {
     pub mailbox: String,
 }
 
+/// One webhook.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct WebhookPath {
+    /// Name of the webhook
+    pub webhook: String,
+}
+
 /// How much of one object is wanted.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::change::Change;
 use super::extract::{Administering, NoParameters, Path, Query};
+use super::params::{OfSource, WebhookPath};
 use super::problem::Problem;
 use super::refusals::Refusals;
 use crate::gateway::{Gateway, Source};
@@ -21,11 +22,6 @@ use crate::webhook::{Courier, Resent, Standing};
 
 pub fn routes() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(dead_letters)).routes(routes!(resend))
-}
-
-#[derive(Deserialize)]
-struct OnePath {
-    webhook: String,
 }
 
 /// The webhooks of a source.
@@ -43,7 +39,7 @@ struct WebhookList {
     path = "/sources/{source}/webhooks",
     operation_id = "listWebhooks",
     tag = "webhooks",
-    params(("source" = String, Path, description = "Name of the source")),
+    params(OfSource),
     responses((status = 200, description = "The webhooks", body = WebhookList), Refusals)
 )]
 async fn list(
@@ -91,16 +87,13 @@ struct DeadLetters {
     path = "/sources/{source}/webhooks/{webhook}/dead-letters",
     operation_id = "listDeadLetters",
     tag = "webhooks",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("webhook" = String, Path, description = "Name of the webhook")
-    ),
+    params(OfSource, WebhookPath),
     responses((status = 200, description = "The dead letters", body = DeadLetters), Refusals)
 )]
 async fn dead_letters(
     State(gateway): State<Gateway>,
     Administering { source, .. }: Administering,
-    Path(path): Path<OnePath>,
+    Path(path): Path<WebhookPath>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Json<DeadLetters>, Problem> {
     courier(&gateway, &source, &path.webhook)?;
@@ -127,16 +120,13 @@ async fn dead_letters(
     path = "/sources/{source}/webhooks/{webhook}/resend",
     operation_id = "resendDeadLetters",
     tag = "webhooks",
-    params(
-        ("source" = String, Path, description = "Name of the source"),
-        ("webhook" = String, Path, description = "Name of the webhook")
-    ),
+    params(OfSource, WebhookPath),
     responses((status = 200, description = "What became of them", body = Resent), Refusals)
 )]
 async fn resend(
     State(gateway): State<Gateway>,
     Administering { source, .. }: Administering,
-    Path(path): Path<OnePath>,
+    Path(path): Path<WebhookPath>,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Json<Resent>, Problem> {
     Ok(Json(courier(&gateway, &source, &path.webhook)?.resend().await?))
