@@ -365,7 +365,7 @@ impl TokenRequest<'_> {
         };
         let token = sign(self.key, &ticket.user_claims(who.idx, who.user, &scopes.join(" ")))?;
         let mut answer = self.success(&ticket, token);
-        answer["scope"] = named(requested, &scopes).into();
+        answer["scope"] = requested.answered(&scopes).into();
         let asked = |scope: &str| requested.oidc.iter().any(|known| known == scope) || !self.v2;
         if asked("offline_access") {
             let consented: Vec<&String> = who.consented.iter().chain(&requested.permissions).collect();
@@ -474,55 +474,11 @@ struct SignedIn<'a> {
     consented: &'a [String],
 }
 
-/// `scope` of an answer: everything that was granted, named as the client named what it asked for, which is how
-/// clients find the token in their caches again.
-fn named(requested: &Requested, granted: &[String]) -> String {
-    let audience = requested.audience.trim_end_matches('/');
-    let prefix = if requested.short { String::new() } else { format!("{audience}/") };
-    let mut names: Vec<String> = granted
-        .iter()
-        .filter(|scope| !OIDC.contains(&scope.as_str()))
-        .map(|scope| {
-            let asked = requested.permissions.iter().find(|asked| asked.eq_ignore_ascii_case(scope));
-            format!("{prefix}{}", asked.unwrap_or(scope))
-        })
-        .collect();
-    if requested.permissions.is_empty() && !requested.short {
-        names.push(format!("{audience}/.default"));
-    }
-    names.extend(requested.oidc.iter().filter(|scope| *scope != "offline_access").cloned());
-    names.join(" ")
-}
-
-/// The access token of a managed identity, with its life in seconds.
+/// Signs claims as tokens of this tenant are signed.
 ///
 /// # Errors
-/// A refusal if it cannot be signed.
-pub fn managed_identity(
-    state: &State,
-    key: &SigningKey,
-    app: &App,
-    requested: &Requested,
-    now: Time,
-) -> Result<(String, i64), SignInError> {
-    const LIFETIME: i64 = 86_399;
-    let ticket = Ticket {
-        state,
-        app,
-        requested,
-        proof: Proof::Assertion,
-        now: now.seconds(),
-        lifetime: LIFETIME,
-        cae: false,
-    };
-    let mut claims = ticket.app_claims();
-    if let Some(resource) = &app.managed_resource {
-        claims["xms_mirid"] = resource.as_str().into();
-    }
-    Ok((sign(key, &claims)?, LIFETIME))
-}
-
-fn sign(key: &SigningKey, claims: &Value) -> Result<String, SignInError> {
+/// A refusal if they cannot be signed.
+pub(super) fn sign(key: &SigningKey, claims: &Value) -> Result<String, SignInError> {
     let header = json!({"typ": "JWT", "alg": "RS256", "x5t": key.kid(), "kid": key.kid()});
     key.sign(&header, claims)
         .ok_or_else(|| SignInError::new(90033, "A transient error has occurred. Please try again."))

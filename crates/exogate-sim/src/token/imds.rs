@@ -6,9 +6,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::TokenService;
-use super::grant::managed_identity;
+use super::claims::{Proof, Ticket};
+use super::error::SignInError;
+use super::grant::sign;
+use super::keys::SigningKey;
 use super::knobs::TokenKnobs;
-use super::resource::{ScopeProblem, read_resource};
+use super::resource::{Requested, ScopeProblem, read_resource};
 use crate::clock::Time;
 use crate::server::{Reply, Request};
 use crate::state::{App, AppKind, State};
@@ -103,7 +106,7 @@ pub fn respond(
             &format!("AADSTS7000112: Application '{}'({}) is disabled.", app.client_id, app.display_name),
         );
     }
-    let (token, lifetime) = match managed_identity(state, &service.key, app, &requested, now) {
+    let (token, lifetime) = match token_of(state, &service.key, app, &requested, now) {
         Ok(made) => made,
         Err(error) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "server_error", &error.text),
     };
@@ -143,4 +146,29 @@ fn identity<'s>(state: &'s State, knobs: &TokenKnobs, request: &Request) -> Opti
         return state.apps.iter().find(|app| app.client_id.to_string().eq_ignore_ascii_case(chosen));
     }
     state.apps.iter().find(managed)
+}
+
+/// The access token of a managed identity, with its life in seconds.
+fn token_of(
+    state: &State,
+    key: &SigningKey,
+    app: &App,
+    requested: &Requested,
+    now: Time,
+) -> Result<(String, i64), SignInError> {
+    const LIFETIME: i64 = 86_399;
+    let ticket = Ticket {
+        state,
+        app,
+        requested,
+        proof: Proof::Assertion,
+        now: now.seconds(),
+        lifetime: LIFETIME,
+        cae: false,
+    };
+    let mut claims = ticket.app_claims();
+    if let Some(resource) = &app.managed_resource {
+        claims["xms_mirid"] = resource.as_str().into();
+    }
+    Ok((sign(key, &claims)?, LIFETIME))
 }

@@ -177,6 +177,29 @@ pub struct Requested {
     pub oidc: Vec<String>,
 }
 
+impl Requested {
+    /// `scope` of an answer: everything that was granted, named as the client named what it asked for, which is how
+    /// clients find the token in their caches again.
+    #[must_use]
+    pub fn answered(&self, granted: &[String]) -> String {
+        let audience = self.audience.trim_end_matches('/');
+        let prefix = if self.short { String::new() } else { format!("{audience}/") };
+        let mut names: Vec<String> = granted
+            .iter()
+            .filter(|scope| !OIDC.contains(&scope.as_str()))
+            .map(|scope| {
+                let asked = self.permissions.iter().find(|asked| asked.eq_ignore_ascii_case(scope));
+                format!("{prefix}{}", asked.unwrap_or(scope))
+            })
+            .collect();
+        if self.permissions.is_empty() && !self.short {
+            names.push(format!("{audience}/.default"));
+        }
+        names.extend(self.oidc.iter().filter(|scope| *scope != "offline_access").cloned());
+        names.join(" ")
+    }
+}
+
 /// Scopes of sign-in itself, which no resource owns.
 pub const OIDC: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
