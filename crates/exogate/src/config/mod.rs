@@ -20,6 +20,8 @@ pub mod traces;
 pub mod webhook;
 
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod tests;
 
 use std::fs;

@@ -293,29 +293,8 @@ fn limits(mut section: Section<'_>) -> Limits {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
-    use crate::config::parse;
-
-    const SOURCE: &str = r#"
-[sources.contoso]
-tenant = "contoso.onmicrosoft.com"
-[sources.contoso.sign_in]
-method = "certificate"
-client_id = "0b9f3d0e-6a55-4a0c-8f1c-2f6a4d9e7701"
-certificate = "exogate.pfx"
-"#;
-
-    fn findings(text: &str) -> Vec<String> {
-        let reading = parse(PathBuf::from("/etc/exogate.toml"), &format!("{text}{SOURCE}"));
-        reading.problems.iter().map(ToString::to_string).collect()
-    }
-
-    fn sound(text: &str) -> crate::config::Config {
-        let reading = parse(PathBuf::from("/etc/exogate.toml"), &format!("{text}{SOURCE}"));
-        reading.config.unwrap_or_else(|| panic!("{:#?}", reading.problems))
-    }
+    use crate::config::sample::{findings, sound};
 
     #[test]
     fn without_a_word_it_listens_on_loopback_and_wants_credentials() {

@@ -83,43 +83,23 @@ impl Traces {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
-    use crate::config::parse;
-
-    const SOURCE: &str = r#"
-[sources.contoso]
-tenant = "contoso.onmicrosoft.com"
-[sources.contoso.sign_in]
-method = "certificate"
-client_id = "0b9f3d0e-6a55-4a0c-8f1c-2f6a4d9e7701"
-certificate = "exogate.pfx"
-"#;
+    use crate::config::sample::{findings, sound};
 
     #[test]
     fn an_address_is_enough_and_without_one_there_are_none() {
-        let config = |text: &str| {
-            let reading = parse(PathBuf::from("/etc/exogate.toml"), &format!("{text}{SOURCE}"));
-            reading.config.unwrap_or_else(|| panic!("{:#?}", reading.problems))
-        };
-        assert!(config("").server.traces.is_none());
-        let traces = config("[server.traces]\nendpoint = \"http://collector:4318\"\n").server.traces.unwrap();
+        assert!(sound("").server.traces.is_none());
+        let traces = sound("[server.traces]\nendpoint = \"http://collector:4318\"\n").server.traces.unwrap();
         assert_eq!(traces.endpoint.as_str(), "http://collector:4318/v1/traces");
         assert_eq!((traces.sample_percent, traces.service_name.as_str()), (100, "exogate"));
         let whole = "[server.traces]\nendpoint = \"https://otlp.example/in\"\ncredential = { env = \"KEY\" }\n\
                      credential_header = \"x-api-key\"\nsample_percent = 5\n";
-        let traces = config(whole).server.traces.unwrap();
+        let traces = sound(whole).server.traces.unwrap();
         assert_eq!((traces.endpoint.path(), traces.sample_percent), ("/in", 5));
         assert_eq!(traces.credential.unwrap().0, "x-api-key");
     }
 
     #[test]
     fn what_makes_no_sense_is_told() {
-        let findings = |text: &str| {
-            let text = format!("[server.traces]\n{text}{SOURCE}");
-            let reading = parse(PathBuf::from("/etc/exogate.toml"), &text);
-            reading.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-        };
         for (text, wanted) in [
             ("sample_percent = 5\n", "server.traces.endpoint: is missing"),
             ("endpoint = \"collector:4318\"\n", "is not an address"),
@@ -133,7 +113,8 @@ certificate = "exogate.pfx"
             ("endpoint = \"http://c\"\nsample_percent = 0\n", "from 1 to 100"),
             ("endpoint = \"http://c\"\nsamples = 1\n", "is not a known key"),
         ] {
-            assert!(findings(text).contains(wanted), "{text}: {}", findings(text));
+            let found = findings(&format!("[server.traces]\n{text}")).join("\n");
+            assert!(found.contains(wanted), "{text}: {found}");
         }
     }
 }
