@@ -13,7 +13,7 @@ use super::error::SignInError;
 use super::interactive::Screen;
 use super::keys::SigningKey;
 use super::knobs::TokenKnobs;
-use super::resource::{OIDC, Requested, ScopeProblem, cloud_of, read_resource, read_scope};
+use super::resource::{Requested, ScopeProblem, cloud_of, read_resource, read_scope};
 use super::tenant::{TenantName, resolve};
 use crate::clock::Time;
 use crate::state::{App, AppKind, Idx, KeyKind, Object, State};
