@@ -7,6 +7,8 @@ mod audit;
 #[path = "support/delta.rs"]
 mod bench;
 mod support;
+#[path = "delta/sweep.rs"]
+mod sweep;
 #[path = "delta/switches.rs"]
 mod switches;
 

@@ -18,6 +18,9 @@ pub(crate) const ACTIVITY: &str = "activity";
 pub(crate) const AUDIT: &str = "audit";
 /// When the ids of all mailboxes were last compared.
 pub(crate) const SWEEP: &str = "sweep";
+/// When it was last listed for the whole tenant who may send as whom; no instant at all where the
+/// tenant refuses that listing.
+pub(crate) const SEND_AS: &str = "sendAs";
 
 /// The checkpoint under which a run that lists all users keeps the link to what happens meanwhile.
 pub(crate) const USERS_BEGIN: &str = "usersDelta";
@@ -40,9 +43,10 @@ pub(crate) async fn after(
         }
     }
     let since = run.started().to_string();
-    let instants: [(StreamKind, &[&str]); 3] = [
+    let instants: [(StreamKind, &[&str]); 4] = [
         (StreamKind::Mailboxes, &[MAILBOXES, SWEEP]),
         (StreamKind::DistributionGroups, &[EXCHANGE_GROUPS]),
+        (StreamKind::SendAs, &[SEND_AS]),
         (StreamKind::MailboxPermissions, &[ACTIVITY, AUDIT]),
     ];
     for (kind, feeds) in instants {

@@ -15,7 +15,7 @@ mod scope;
 mod stream;
 pub(crate) mod streams;
 mod summary;
-mod sweep;
+pub(crate) mod sweep;
 pub(crate) mod work;
 
 pub use error::{AggregateError, StreamError};

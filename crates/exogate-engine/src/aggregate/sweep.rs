@@ -24,7 +24,7 @@ pub(super) type Fetch =
     Arc<dyn Fn(Option<PageLink>) -> BoxFuture<'static, Result<Page, WireError>> + Send + Sync>;
 
 /// What becomes of the objects of a listing.
-pub(super) trait Listing: Send {
+pub(crate) trait Listing: Send {
     /// Puts the objects of a page into a batch; gives how many are new to the listing.
     fn take(&mut self, records: Vec<Record>, batch: &mut Batch) -> Result<u64, StreamError>;
 

@@ -1,7 +1,7 @@
 //! What of a mailbox is to be read again: where a record tells what was done, the rest need not be asked.
 
 /// What of a mailbox is to be read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Aspects {
     /// Attributes, and who may send on behalf.
     pub mailbox: bool,
@@ -17,6 +17,8 @@ impl Aspects {
     pub const ALL: Self = Self { mailbox: true, cas: true, permissions: true, send_as: true };
     /// What no listing of mailboxes shows.
     pub const RIGHTS: Self = Self { mailbox: false, cas: false, permissions: true, send_as: true };
+    /// Who may send as the mailbox, alone.
+    pub const SEND_AS: Self = Self { send_as: true, ..Self::NONE };
     const NONE: Self = Self { mailbox: false, cas: false, permissions: false, send_as: false };
 
     /// What a cmdlet can have changed of the mailbox that it names; in doubt everything.
@@ -25,12 +27,25 @@ impl Aspects {
         if is(&["Add-MailboxPermission", "Remove-MailboxPermission"]) {
             Self { permissions: true, ..Self::NONE }
         } else if is(&["Add-RecipientPermission", "Remove-RecipientPermission"]) {
-            Self { send_as: true, ..Self::NONE }
+            Self::SEND_AS
         } else if is(&["Set-CASMailbox"]) {
             Self { cas: true, ..Self::NONE }
         } else {
             Self::ALL
         }
+    }
+
+    /// As the store keeps it with what waits to be read again.
+    pub fn to_parts(self) -> Option<u8> {
+        let bits = [self.mailbox, self.cas, self.permissions, self.send_as];
+        let bits = bits.into_iter().enumerate().map(|(place, asked)| u8::from(asked) << place).sum();
+        (self != Self::ALL).then_some(bits)
+    }
+
+    /// From what the store has kept.
+    pub fn from_parts(parts: Option<u8>) -> Self {
+        let is = |place: u8| parts.is_none_or(|bits| bits & (1 << place) != 0);
+        Self { mailbox: is(0), cas: is(1), permissions: is(2), send_as: is(3) }
     }
 
     /// What either asks for.
@@ -47,6 +62,15 @@ impl Aspects {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_kept_is_what_was_asked_for() {
+        let rights = Aspects::RIGHTS;
+        for aspects in [Aspects::ALL, rights, Aspects::SEND_AS, Aspects::touched_by("Set-CASMailbox")] {
+            assert_eq!(Aspects::from_parts(aspects.to_parts()), aspects);
+        }
+        assert_eq!((Aspects::ALL.to_parts(), rights.to_parts()), (None, Some(0b1100)));
+    }
 
     #[test]
     fn a_cmdlet_that_is_known_to_touch_one_thing_has_one_thing_read() {

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::aspects::Aspects;
 use super::found::{Found, Round};
-use super::reread::{self, Taken};
+use super::reread::{self, Taken, take_client_access};
 use crate::aggregate::streams::exchange_groups::{self, Kind};
 use crate::aggregate::streams::{cas_mailboxes, mailboxes};
 use crate::aggregate::{StreamError, StreamKind, feeds};
@@ -82,14 +82,7 @@ pub(super) async fn changed_mailboxes(round: Round<'_>, since: Timestamp) -> Res
     if wants(round, StreamKind::CasMailboxes) {
         let cmdlet = cmdlet.text("ResultSize", "Unlimited").text("Filter", filter(since));
         pages(round, KIND, &cmdlet, async |records| {
-            let mut batch = Batch::default();
-            for record in &records {
-                if let Some(key) = record.text("ExternalDirectoryObjectId") {
-                    found.seen(Coverage::CasAttributes, key, LEARNT);
-                    batch.cas.push((key.to_owned(), reader.read(record, &mut misfits)));
-                }
-            }
-            round.write(KIND, LEARNT, batch).await
+            take_client_access(round, KIND, &records, (&reader, &mut misfits), LEARNT, &mut found).await
         })
         .await?;
     }

@@ -19,6 +19,7 @@ pub(super) async fn known(round: Round<'_>) -> Result<Known, StoreError> {
     let context = &aggregation.context;
     let (users, groups) = (store.feed_cursor(feeds::USERS).await?, store.feed_cursor(feeds::GROUPS).await?);
     let ages = store.ages(context.governed_kinds()).await?;
+    let send_as = instant(store, feeds::SEND_AS).await?;
     let last = store.runs(2).await?.into_iter().find_map(|run| run.finished);
     Ok(Known {
         same_reading: !round.run.schema_changed(),
@@ -29,8 +30,10 @@ pub(super) async fn known(round: Round<'_>) -> Result<Known, StoreError> {
         groups: groups.map(|cursor| cursor.cursor),
         mailboxes: instant(store, feeds::MAILBOXES).await?,
         exchange_groups: instant(store, feeds::EXCHANGE_GROUPS).await?,
+        send_as,
         swept: instant(store, feeds::SWEEP).await?,
         last,
+        all_mailboxes: store.counts().await?.mailboxes,
         governed: ages.governed,
         never_read: ages.never_read,
         mailboxes_per_second: status::measured_rate(&store.runs(status::RUNS).await?),

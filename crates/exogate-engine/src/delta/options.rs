@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use super::aspects::Aspects;
-
 /// How differences are looked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeltaOptions {
@@ -17,7 +15,8 @@ pub struct DeltaOptions {
     /// The audit log, by the activity feed or, where that cannot be had, by a search. Off: rights
     /// are found by reading again.
     pub activity: bool,
-    /// Comparing the ids of all mailboxes, and listing those that are governed, every `freshness`.
+    /// Comparing the ids of all mailboxes, and listing what listings show of those that are
+    /// governed, every `freshness`.
     pub sweep: bool,
     /// Reading the mailboxes again whose rights were read longest ago.
     pub reread: bool,
@@ -31,14 +30,6 @@ pub struct DeltaOptions {
     /// How long a write may take until every reader sees it: what is named sooner is read again
     /// after that.
     pub settling: Duration,
-}
-
-impl DeltaOptions {
-    /// What is read of a mailbox whose turn has come. Where governed mailboxes are listed whole every
-    /// `freshness`, only what no listing shows.
-    pub(super) fn turn(&self) -> Aspects {
-        if self.sweep || !self.change_time { Aspects { cas: true, ..Aspects::RIGHTS } } else { Aspects::ALL }
-    }
 }
 
 impl Default for DeltaOptions {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use exogate_store::{Coverage, Facet};
 use jiff::Timestamp;
 
+use super::aspects::Aspects;
 use super::options::DeltaOptions;
 use crate::aggregate::StreamKind;
 
@@ -24,10 +25,15 @@ pub(super) struct Known {
     pub exchange_groups: Option<Timestamp>,
     /// When the ids were last compared.
     pub swept: Option<Timestamp>,
+    /// When it was last listed for the whole tenant who may send as whom; nothing where the tenant
+    /// refuses that listing.
+    pub send_as: Option<Timestamp>,
     /// When the feeds of users and groups last went on; with the directory off: were last listed.
     pub listed: Option<Timestamp>,
     /// The end of the last run of any kind.
     pub last: Option<Timestamp>,
+    /// All mailboxes.
+    pub all_mailboxes: u64,
     /// Mailboxes whose rights are governed, and those of them never read.
     pub governed: u64,
     pub never_read: u64,
@@ -50,9 +56,16 @@ pub(super) struct Plan {
     pub activity: bool,
     /// Whether ids are compared.
     pub sweep: bool,
+    /// Whether that lists for the whole tenant who may send as whom.
+    pub send_as: bool,
     /// How many mailboxes are read again without a reason.
     pub reread: usize,
+    /// What of them: what no listing shows often enough.
+    pub turn: Aspects,
 }
+
+/// Recipients on a page of a listing.
+const PAGE: u64 = 1_000;
 
 const RIGHTS: [StreamKind; 3] = [StreamKind::Mailboxes, StreamKind::SendAs, StreamKind::MailboxPermissions];
 const EXCHANGE_GROUPS: [StreamKind; 3] =
@@ -123,8 +136,18 @@ pub(super) fn plan(known: &Known, options: &DeltaOptions, now: Timestamp) -> Pla
         }
     }
     plan.activity = options.activity && rights;
+    // Where few mailboxes of a large tenant are governed, asking each of them is the shorter way.
+    let listing = options.sweep
+        && rights
+        && wants(StreamKind::SendAs)
+        && known.governed > known.all_mailboxes / PAGE
+        && known.send_as.is_some();
+    plan.send_as = plan.sweep && listing;
     if options.reread && rights {
         plan.reread = reread(known, options, now);
+        let shown = options.sweep || !options.change_time;
+        let send_as = !(listing && (plan.send_as || !is_stale(known.send_as)));
+        plan.turn = Aspects { mailbox: !shown, cas: !shown, permissions: true, send_as };
     }
     plan.full.sort_unstable();
     plan
@@ -196,8 +219,10 @@ mod tests {
             mailboxes: Some(at(-1)),
             exchange_groups: Some(at(-1)),
             swept: Some(at(-1)),
+            send_as: Some(at(-1)),
             listed: Some(at(-1)),
             last: Some(at(-1)),
+            all_mailboxes: 10_000,
             governed: 400,
             never_read: 0,
             mailboxes_per_second: None,
@@ -214,6 +239,26 @@ mod tests {
         assert!(plan.activity && !plan.sweep);
         // One of four hours: a quarter of all.
         assert_eq!(plan.reread, 100);
+        assert_eq!(plan.turn, Aspects::touched_by("Add-MailboxPermission"));
+    }
+
+    #[test]
+    fn who_may_send_as_whom_is_listed_where_that_is_shorter_and_allowed() {
+        let options = DeltaOptions::default();
+        let swept = plan(&known(), &options, at(4));
+        assert!(swept.sweep && swept.send_as && !swept.turn.send_as);
+        for known in [
+            Known { all_mailboxes: 1_000_000, ..known() },
+            Known { send_as: None, ..known() },
+            Known { wanted: vec![StreamKind::Mailboxes, StreamKind::MailboxPermissions], ..known() },
+        ] {
+            let singly = plan(&known, &options, at(4));
+            assert!(singly.sweep && !singly.send_as && singly.turn.send_as, "{known:?}");
+        }
+        let old = Known { send_as: Some(at(-5)), ..known() };
+        assert!(plan(&old, &options, at(0)).turn.send_as);
+        let off = DeltaOptions { sweep: false, ..options };
+        assert_eq!(plan(&known(), &off, at(4)).turn, Aspects::ALL);
     }
 
     #[test]

@@ -64,6 +64,25 @@ pub(super) async fn take_mailbox(
     Ok(Some(Taken { key, governed }))
 }
 
+/// Takes in client access settings of mailboxes.
+pub(super) async fn take_client_access(
+    round: Round<'_>,
+    kind: StreamKind,
+    records: &[Record],
+    (reader, misfits): (&AttributeReader, &mut Misfits),
+    learnt: Learnt,
+    found: &mut Found,
+) -> Result<(), StreamError> {
+    let mut batch = Batch::default();
+    for record in records {
+        if let Some(key) = record.text("ExternalDirectoryObjectId") {
+            found.seen(Coverage::CasAttributes, key, learnt);
+            batch.cas.push((key.to_owned(), reader.read(record, misfits)));
+        }
+    }
+    round.write(kind, learnt, batch).await
+}
+
 /// One question about one mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Question {
@@ -179,8 +198,9 @@ impl Reading<'_> {
             self.ask(&later).await?;
         }
         for (key, Wanted { aspects, .. }) in wanted {
-            if *aspects == Aspects::ALL && !self.failures.iter().any(|(failed, _)| failed == *key) {
-                self.found.settlement.read_again.push((ObjectKind::Mailbox, (*key).clone()));
+            if !self.failures.iter().any(|(failed, _)| failed == *key) {
+                let read = (ObjectKind::Mailbox, (*key).clone(), aspects.to_parts());
+                self.found.settlement.read_again.push(read);
             }
         }
         Ok(())
@@ -402,7 +422,8 @@ impl Reading<'_> {
 
     fn wait(&mut self, key: &str, reason: String) {
         let (object, id, due) = (ObjectKind::Mailbox, key.to_owned(), self.round.now);
-        self.found.settlement.queued.push(Waiting { object, id, reason, due });
+        let parts = Aspects::ALL.to_parts();
+        self.found.settlement.queued.push(Waiting { object, id, parts, reason, due });
     }
 }
 

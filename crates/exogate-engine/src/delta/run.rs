@@ -103,7 +103,7 @@ async fn work(round: Round<'_>) -> Result<(Outcome, Vec<StreamReport>), StoreErr
         found.cursors.extend(feeds::after(round.run, &complete).await?);
     }
     if plan.sweep {
-        part(round, StreamKind::Sweep, sweep::sweep(round).await, &mut found, &mut reports)?;
+        part(round, StreamKind::Sweep, sweep::sweep(round, &plan).await, &mut found, &mut reports)?;
     }
     read_again(round, &plan, &mut found, &mut reports).await?;
     finish(round, found, complete, reports).await
@@ -123,16 +123,16 @@ async fn read_again(
     let store = round.store();
     let kinds = round.aggregation.context.governed_kinds();
     if let Some(why) = &found.everything {
-        store.queue_all(kinds.clone(), why).await?;
+        store.queue_all(kinds.clone(), why, Aspects::ALL.to_parts()).await?;
     }
     let mut wanted = std::mem::take(&mut found.mailboxes);
     let again = |aspects| Wanted { learnt: Learnt::Reread, aspects };
     for waiting in store.due(ObjectKind::Mailbox, BACKLOG).await? {
-        want(&mut wanted, waiting.id.to_ascii_lowercase(), again(Aspects::ALL));
+        want(&mut wanted, waiting.id.to_ascii_lowercase(), again(Aspects::from_parts(waiting.parts)));
     }
     if plan.reread > 0 {
         for mailbox in store.oldest(kinds, plan.reread).await? {
-            want(&mut wanted, mailbox.key.to_ascii_lowercase(), again(round.options.turn()));
+            want(&mut wanted, mailbox.key.to_ascii_lowercase(), again(plan.turn));
         }
     }
     if wanted.is_empty() {

@@ -52,8 +52,9 @@ pub struct Settlement {
     pub left: Vec<MembershipRow>,
     /// The kinds of mailbox that bear labels, where mailboxes were read.
     pub labels: Option<Vec<MailboxKind>>,
-    /// Objects that do not have to be read again any more, as far as they were due.
-    pub read_again: Vec<(ObjectKind, String)>,
+    /// Objects of which these parts do not have to be read again any more, as far as they were due;
+    /// `None`: no part of them.
+    pub read_again: Vec<(ObjectKind, String, Option<u8>)>,
     /// Objects to be read again.
     pub queued: Vec<Waiting>,
     /// Pieces of the activity feed that were read to their end.
@@ -105,13 +106,18 @@ impl SourceStore {
         self.read(backlog::summary).await
     }
 
-    /// Has every mailbox of these kinds read again.
-    pub async fn queue_all(&self, kinds: Vec<MailboxKind>, reason: &str) -> Result<u64, StoreError> {
+    /// Has every mailbox of these kinds read again, or these parts of it.
+    pub async fn queue_all(
+        &self,
+        kinds: Vec<MailboxKind>,
+        reason: &str,
+        parts: Option<u8>,
+    ) -> Result<u64, StoreError> {
         let (source, reason) = (self.number(), reason.to_owned());
         self.store()
             .write(move |writer| {
                 writer.transact(|transaction, now| {
-                    backlog::queue_all(transaction, source, &kinds, &reason, now)
+                    backlog::queue_all(transaction, source, &kinds, (&reason, parts), now)
                 })
             })
             .await

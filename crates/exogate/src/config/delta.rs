@@ -19,8 +19,22 @@ pub fn read(mut section: Section<'_>) -> DeltaOptions {
         .integer("reread_percent", 1..=100)
         .and_then(|percent| u8::try_from(percent).ok())
         .unwrap_or(default.reread_percent);
-    let freshness =
-        section.time("freshness", Duration::from_secs(5 * 60), "five minutes").unwrap_or(default.freshness);
+    let mut time = |name, least, text, otherwise| {
+        section.time(name, Duration::from_secs(least), text).unwrap_or(otherwise)
+    };
+    let freshness = time("freshness", 5 * 60, "five minutes", default.freshness);
+    let overlap = time("overlap", 10, "ten seconds", default.overlap);
+    let settling = time("settling", 10, "ten seconds", default.settling);
     section.finish();
-    DeltaOptions { directory, change_time, activity, sweep, reread, freshness, reread_percent, ..default }
+    DeltaOptions {
+        directory,
+        change_time,
+        activity,
+        sweep,
+        reread,
+        freshness,
+        reread_percent,
+        overlap,
+        settling,
+    }
 }

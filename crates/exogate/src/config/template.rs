@@ -138,6 +138,9 @@ delete_users = false
 # How old the rights on a mailbox may become, and the share of Exchange's capacity that reading them again may take.
 # freshness = "4h"
 # reread_percent = 20
+# How far before the last look a look by time of change begins, and how long a write may take until every reader sees it.
+# overlap = "15m"
+# settling = "10m"
 
 # Who is told of changes by `exogate serve`; any number of these. Messages are signed with the secret.
 # [[sources.{source}.webhook]]

@@ -6,7 +6,7 @@ pub(crate) mod groups;
 mod mailbox_permissions;
 pub(crate) mod mailboxes;
 mod per_mailbox;
-mod send_as;
+pub(crate) mod send_as;
 pub(crate) mod users;
 
 use std::collections::BTreeSet;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use exogate_microsoft::exchange::{Cmdlet, ExchangeClient};
 use exogate_microsoft::record::Record;
 use exogate_microsoft::{ErrorKind, WireError};
-use exogate_store::{Batch, Facet, GrantRow, MailboxRef};
+use exogate_store::{Batch, Facet, GrantRow, MailboxRef, SourceStore, StoreError};
 
 use super::super::error::StreamError;
 use super::super::progress::StreamState;
@@ -75,7 +75,7 @@ pub(super) async fn read(work: &Work, links: &mut Links) -> Result<(), StreamErr
 }
 
 /// Whether an error is about the listing as such, so that asking singly may still work.
-fn refuses_listing(error: &WireError) -> bool {
+pub(crate) fn refuses_listing(error: &WireError) -> bool {
     matches!(
         error.kind,
         ErrorKind::Forbidden
@@ -99,9 +99,21 @@ async fn singly(work: &Work, why: &str) -> Result<(), StreamError> {
 }
 
 /// A governed mailbox with the texts by which the listing may name it.
-struct Governed {
-    reference: MailboxRef,
+pub(crate) struct Governed {
+    pub reference: MailboxRef,
     texts: Vec<String>,
+}
+
+impl Governed {
+    /// With the texts that the store knows.
+    pub async fn of(store: &SourceStore, reference: MailboxRef) -> Result<Option<Self>, StoreError> {
+        let Some(known) = store.mailbox(&reference.key).await? else { return Ok(None) };
+        let row = known.mailbox;
+        let texts =
+            [row.exchange_guid, row.name, row.distinguished_name, Some(row.key), Some(row.primary_smtp)];
+        let texts = texts.into_iter().flatten().map(|text| text.to_lowercase()).collect();
+        Ok(Some(Self { reference, texts }))
+    }
 }
 
 /// The governed mailboxes that this run has not asked singly.
@@ -112,12 +124,7 @@ async fn governed(work: &Work) -> Result<Vec<Governed>, StreamError> {
     loop {
         let page = work.run.mailboxes_to_read(&kinds, Facet::SendAs, after, PAGE).await?;
         for reference in page.items {
-            let Some(known) = work.store.mailbox(&reference.key).await? else { continue };
-            let row = known.mailbox;
-            let texts =
-                [row.exchange_guid, row.name, row.distinguished_name, Some(row.key), Some(row.primary_smtp)];
-            let texts = texts.into_iter().flatten().map(|text| text.to_lowercase()).collect();
-            all.push(Governed { reference, texts });
+            all.extend(Governed::of(&work.store, reference).await?);
         }
         after = page.next;
         if after.is_none() {
@@ -129,29 +136,20 @@ async fn governed(work: &Work) -> Result<Vec<Governed>, StreamError> {
 /// Reads the listing of the whole tenant; gives the mailboxes that it does not speak for.
 async fn list(work: &Work, mailboxes: &[Governed], resumed: bool) -> Result<Vec<Governed>, StreamError> {
     let exchange = work.exchange()?.clone();
-    let cmdlet = Cmdlet::new(CMDLET).text("ResultSize", "Unlimited").select([
-        "Identity",
-        "Trustee",
-        "TrusteeSidString",
-        "AccessControlType",
-        "AccessRights",
-        "IsInherited",
-    ]);
     let fetch: Fetch = Arc::new(move |at| {
-        let (exchange, cmdlet) = (exchange.clone(), cmdlet.clone());
+        let (exchange, cmdlet) = (exchange.clone(), question());
         Box::pin(async move { exchange.invoke_page(&cmdlet, at.as_ref()).await })
     });
     let mut listing = Permissions::new(mailboxes);
     sweep(work, &fetch, &mut listing).await?;
-    // Without a single row of an owner, the tenant leaves these out; then being recognised at all
-    // has to do. What an earlier process saw is not known here, so its mailboxes are looked up.
-    if !resumed && !listing.owners_shown && !listing.seen.is_empty() {
-        return Ok(Vec::new());
-    }
     let mut unseen = Vec::new();
     for Governed { reference, texts } in mailboxes {
-        let seen =
-            listing.seen.contains(&reference.key) || (resumed && seen_before(work, &reference.key).await?);
+        // What an earlier process saw is not known here, so its mailboxes are looked up.
+        let seen = if resumed {
+            listing.seen.contains(&reference.key) || seen_before(work, &reference.key).await?
+        } else {
+            listing.speaks_for(&reference.key)
+        };
         if !seen {
             unseen.push(Governed { reference: reference.clone(), texts: texts.clone() });
         }
@@ -165,6 +163,18 @@ async fn list(work: &Work, mailboxes: &[Governed], resumed: bool) -> Result<Vec<
     Ok(unseen)
 }
 
+/// The listing of the whole tenant.
+pub(crate) fn question() -> Cmdlet {
+    Cmdlet::new(CMDLET).text("ResultSize", "Unlimited").select([
+        "Identity",
+        "Trustee",
+        "TrusteeSidString",
+        "AccessControlType",
+        "AccessRights",
+        "IsInherited",
+    ])
+}
+
 /// Whether an earlier process of this run stored a row of the listing for the mailbox.
 async fn seen_before(work: &Work, key: &str) -> Result<bool, StreamError> {
     let grants = work.store.grants_of_mailbox(key).await?;
@@ -172,7 +182,7 @@ async fn seen_before(work: &Work, key: &str) -> Result<bool, StreamError> {
 }
 
 /// Rows of the listing, joined to governed mailboxes.
-struct Permissions<'a> {
+pub(crate) struct Permissions<'a> {
     /// By text; `None` for a text that two mailboxes answer to.
     by_text: HashMap<&'a str, Option<&'a str>>,
     seen: HashSet<String>,
@@ -180,7 +190,7 @@ struct Permissions<'a> {
 }
 
 impl<'a> Permissions<'a> {
-    fn new(mailboxes: &'a [Governed]) -> Self {
+    pub fn new(mailboxes: &'a [Governed]) -> Self {
         let mut by_text = HashMap::new();
         for mailbox in mailboxes {
             let key = mailbox.reference.key.as_str();
@@ -196,6 +206,12 @@ impl<'a> Permissions<'a> {
             }
         }
         Self { by_text, seen: HashSet::new(), owners_shown: false }
+    }
+
+    /// Whether what was listed is all there is of a mailbox. Without a single row of an owner, the
+    /// tenant leaves these out; then that any mailbox was recognised has to do.
+    pub fn speaks_for(&self, key: &str) -> bool {
+        self.seen.contains(key) || (!self.owners_shown && !self.seen.is_empty())
     }
 }
 

@@ -45,9 +45,10 @@ pub(super) async fn digest(round: Round<'_>, read: Read, found: &mut Found) -> R
                 if keys.is_empty() {
                     keys = elsewhere(round, record, texts, (&names, &mut asked), found).await?;
                 }
+                let aspects = Aspects::touched_by(&record.operation);
                 for key in &keys {
-                    found.mailbox(key, Learnt::Activity, Aspects::touched_by(&record.operation));
-                    soon(round, record, key, found);
+                    found.mailbox(key, Learnt::Activity, aspects);
+                    soon(round, record, (key, aspects), found);
                 }
                 (keys, trustee)
             }
@@ -67,13 +68,14 @@ pub(super) async fn digest(round: Round<'_>, read: Read, found: &mut Found) -> R
 }
 
 /// What was done only now may not be seen by every reader yet.
-fn soon(round: Round<'_>, record: &AuditRecord, key: &str, found: &mut Found) {
+fn soon(round: Round<'_>, record: &AuditRecord, (key, aspects): (&str, Aspects), found: &mut Found) {
     let due = later(record.at, round.options.settling);
     if due > round.now {
         let reason = format!("{} a moment ago", record.operation);
         found.settlement.queued.push(Waiting {
             object: ObjectKind::Mailbox,
             id: key.to_owned(),
+            parts: aspects.to_parts(),
             reason,
             due,
         });

@@ -118,6 +118,7 @@ pub(in crate::delta) async fn users(round: Round<'_>, cursor: &str) -> Result<Fo
             found.settlement.queued.push(Waiting {
                 object: ObjectKind::Mailbox,
                 id: id.clone(),
+                parts: Aspects::ALL.to_parts(),
                 reason: "its account is gone".to_owned(),
                 due: later(round.now, round.options.settling),
             });
