@@ -186,7 +186,8 @@ fn tell(trace: &Trace) {
 impl Measured {
     async fn of(users: u32, shared: u32) -> Result<Self> {
         let scenario = tempfile::NamedTempFile::with_suffix(".json")?;
-        let content = json!({"activity": {"blob_seconds": 1}, "provisioning": {"audit_seconds": LATE.as_secs()}});
+        let content =
+            json!({"activity": {"blob_seconds": 1}, "provisioning": {"audit_seconds": LATE.as_secs()}});
         fs::write(scenario.path(), content.to_string())?;
         let path = scenario.path().to_str().context("the temporary folder has a strange name")?;
         let numbers = [

@@ -67,14 +67,18 @@ async fn who_may_send_as_a_mailbox_is_listed_every_so_often() {
 async fn where_the_listing_is_refused_each_mailbox_is_asked_and_the_listing_not_tried_again() {
     let mut bench = listings_alone().await;
     bench.run(send_as("quiet@contoso.com", "kim.akers@contoso.com")).await;
-    let when =
-        FaultMatch { cmdlet: Some("Get-RecipientPermission".into()), times: Some(1), ..FaultMatch::default() };
+    let when = FaultMatch {
+        cmdlet: Some("Get-RecipientPermission".into()),
+        times: Some(1),
+        ..FaultMatch::default()
+    };
     let refused = FaultRule { name: None, when, action: FaultAction::Nul403 };
     bench.sim.running.world().set_faults(vec![refused]);
     bench.pass(4 * HOUR);
     let summary = bench.delta().await;
     assert_eq!(summary.outcome, Outcome::Completed, "{:#?}", summary.streams);
-    let told = |notes: &[String]| notes.iter().any(|note| note.contains("does not list who may send as whom"));
+    let told =
+        |notes: &[String]| notes.iter().any(|note| note.contains("does not list who may send as whom"));
     assert!(told(&summary.notes), "{:?}", summary.notes);
     assert_same(&bench.source.picture().await, &bench.fresh().await, "asked one by one");
     // From then on, it is part of a mailbox's turn.
