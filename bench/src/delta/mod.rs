@@ -22,7 +22,7 @@ use administrator::Administrator;
 const FRESHNESS: Duration = Duration::from_secs(5 * 60);
 const APART: Duration = Duration::from_millis(FRESHNESS.as_millis() as u64 / 24);
 const OVERLAP: Duration = Duration::from_secs(FRESHNESS.as_secs() / 16);
-const SETTLING: Duration = Duration::from_secs(FRESHNESS.as_secs() / 24);
+const SETTLING: Duration = Duration::from_secs(FRESHNESS.as_secs() / 75);
 const LATE: Duration = Duration::from_secs(FRESHNESS.as_secs() / 4);
 /// Deltas until records of the first changes arrive, and those that are looked at.
 const BEFORE: usize = 6;

@@ -1,5 +1,8 @@
 //! What of a mailbox is to be read again: where a record tells what was done, the rest need not be asked.
 
+use exogate_store::MailboxReads;
+use jiff::Timestamp;
+
 /// What of a mailbox is to be read again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Aspects {
@@ -48,6 +51,22 @@ impl Aspects {
         Self { mailbox: is(0), cas: is(1), permissions: is(2), send_as: is(3) }
     }
 
+    /// What of it was not read since then.
+    pub fn unless_read_since(self, then: Timestamp, reads: MailboxReads) -> Self {
+        let still = |asked: bool, read: Option<Timestamp>| asked && read.is_none_or(|read| read < then);
+        Self {
+            mailbox: still(self.mailbox, reads.mailbox),
+            cas: still(self.cas, reads.cas),
+            permissions: still(self.permissions, reads.permissions),
+            send_as: still(self.send_as, reads.send_as),
+        }
+    }
+
+    /// Whether there is nothing to read.
+    pub fn is_none(self) -> bool {
+        self == Self::NONE
+    }
+
     /// What either asks for.
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -62,6 +81,21 @@ impl Aspects {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_read_since_is_not_asked_for() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let reads = MailboxReads {
+            mailbox: None,
+            cas: Some(at(9)),
+            permissions: Some(at(10)),
+            send_as: Some(at(11)),
+        };
+        let asked = Aspects::ALL.unless_read_since(at(10), reads);
+        assert_eq!(asked, Aspects { mailbox: true, cas: true, permissions: false, send_as: false });
+        assert!(Aspects::RIGHTS.unless_read_since(at(10), reads).is_none());
+        assert!(Aspects::NONE.is_none());
+    }
 
     #[test]
     fn what_is_kept_is_what_was_asked_for() {

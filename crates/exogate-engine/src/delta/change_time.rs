@@ -1,6 +1,8 @@
 //! Mailboxes and groups whose time of change is new, with some overlap: clocks differ, and writes
 //! are seen late. What moves that time is nowhere promised, so it only adds to the other means.
 
+use std::collections::BTreeSet;
+
 use exogate_microsoft::exchange::Cmdlet;
 use exogate_microsoft::page::PageLink;
 use exogate_microsoft::record::Record;
@@ -11,6 +13,7 @@ use jiff::tz::TimeZone;
 
 use super::aspects::Aspects;
 use super::found::{Found, Round};
+use super::plan::later;
 use super::reread::{self, Taken, take_client_access};
 use crate::aggregate::streams::exchange_groups::{self, Kind};
 use crate::aggregate::streams::{cas_mailboxes, mailboxes};
@@ -56,8 +59,12 @@ pub(super) async fn pages(
     Err(StreamError::NeverEnds { times: RESTARTS })
 }
 
+/// What tells when an object changed.
+const WHEN: &str = "WhenChangedUTC";
+
 /// Mailboxes, with what they say themselves: attributes, and who may send on behalf. Their rights
-/// are read again as well: a rename may hide from the audit log whose rights it means.
+/// are read again as well, unless they were after the change: it may be they that changed, and a
+/// rename may hide from the audit log whose rights it means.
 pub(super) async fn changed_mailboxes(round: Round<'_>, since: Timestamp) -> Result<Found, StreamError> {
     const KIND: StreamKind = StreamKind::MailboxChanges;
     round.begin(KIND);
@@ -65,14 +72,28 @@ pub(super) async fn changed_mailboxes(round: Round<'_>, since: Timestamp) -> Res
     let mut found = Found::default();
     let mut misfits = Misfits::default();
     let (cmdlet, reader) = mailboxes::question(context);
-    let cmdlet = cmdlet.text("ResultSize", "Unlimited").text("Filter", filter(since));
+    let shown: BTreeSet<String> =
+        cmdlet.selected().iter().cloned().chain([WHEN.to_owned()]).collect();
+    let cmdlet = cmdlet.text("ResultSize", "Unlimited").text("Filter", filter(since)).select(shown);
     pages(round, KIND, &cmdlet, async |records| {
         let mut batch = Batch::default();
+        let mut governed = Vec::new();
         for record in &records {
             let reading = (&reader, &mut misfits);
             let taken = reread::take_mailbox(round, record, reading, LEARNT, &mut batch, &mut found).await?;
             if let Some(Taken { key, governed: true }) = taken {
-                found.mailbox(&key, LEARNT, Aspects::RIGHTS);
+                governed.push((key, record.text(WHEN).and_then(|when| when.parse::<Timestamp>().ok())));
+            }
+        }
+        let keys = governed.iter().map(|(key, _)| key.clone()).collect();
+        let reads = round.store().mailbox_reads(keys).await?;
+        for (key, changed) in governed {
+            let reads = reads.get(&key).copied().unwrap_or_default();
+            let aspects = changed.map_or(Aspects::RIGHTS, |changed| {
+                Aspects::RIGHTS.unless_read_since(later(changed, round.options.settling), reads)
+            });
+            if !aspects.is_none() {
+                found.mailbox(&key, LEARNT, aspects);
             }
         }
         round.write(KIND, LEARNT, batch).await

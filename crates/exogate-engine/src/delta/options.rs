@@ -27,8 +27,8 @@ pub struct DeltaOptions {
     pub reread_percent: u8,
     /// How far before the last look a look by time of change begins.
     pub overlap: Duration,
-    /// How long a write may take until every reader sees it: what is named sooner is read again
-    /// after that.
+    /// How long a write may take until every reader sees it, by clocks that differ: what was read so
+    /// long after a deed has seen it, and what was read sooner is read again.
     pub settling: Duration,
 }
 
@@ -43,7 +43,7 @@ impl Default for DeltaOptions {
             freshness: Duration::from_secs(4 * 60 * 60),
             reread_percent: 20,
             overlap: Duration::from_secs(15 * 60),
-            settling: Duration::from_secs(10 * 60),
+            settling: Duration::from_secs(3 * 60),
         }
     }
 }

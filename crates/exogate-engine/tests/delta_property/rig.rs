@@ -128,8 +128,10 @@ impl Rig {
             ..SourceOptions::default()
         };
         let source = Source::open(folder(), context(options), Arc::clone(&clock)).await;
-        let rig =
-            Self { world, source, options: oddities.options.clone(), clock, way, tenant, administrator };
+        // Longer than any reader of this tenant is behind.
+        let settling = Duration::from_secs(20 * 60);
+        let options = delta::DeltaOptions { settling, ..oddities.options.clone() };
+        let rig = Self { world, source, options, clock, way, tenant, administrator };
         rig.pass(60);
         let summary = rig.full().await;
         assert_eq!(summary.outcome, Outcome::Completed, "{:#?}", summary.streams);

@@ -1,14 +1,17 @@
 //! How old the facts are, and other looks at the whole of them.
 
+use std::collections::HashMap;
+
 use exogate_model::mailbox::MailboxKind;
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::batch::{Coverage, Facet};
 use crate::codec::{self, Part};
 use crate::error::Fault;
 use crate::read::{load, mailboxes, one_more};
 use crate::rows::{MailboxRef, UserRow};
+use crate::write::ids;
 
 /// How old the facts of a source are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,6 +75,44 @@ pub(super) fn settled(connection: &Connection, source: i64) -> Result<Vec<Covera
         }
     }
     Ok(settled)
+}
+
+/// When each part of a mailbox was last read; `None` for what was never read by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MailboxReads {
+    /// Its attributes, and who may send on its behalf.
+    pub mailbox: Option<Timestamp>,
+    /// Its client access settings.
+    pub cas: Option<Timestamp>,
+    /// Its permissions.
+    pub permissions: Option<Timestamp>,
+    /// Who may send as it.
+    pub send_as: Option<Timestamp>,
+}
+
+pub(super) fn mailbox_reads(
+    connection: &Connection,
+    source: i64,
+    keys: Vec<String>,
+) -> Result<HashMap<String, MailboxReads>, Fault> {
+    let marked = "SELECT read_at FROM marks WHERE part = ?1 AND source = ?2 AND oid = ?3";
+    let read = "SELECT read_at FROM facet_reads WHERE mailbox = ?1 AND facet = ?2";
+    let (mut marked, mut read) = (connection.prepare_cached(marked)?, connection.prepare_cached(read)?);
+    let instant = |at: Option<i64>| at.map(codec::instant).transpose();
+    let mut reads = HashMap::with_capacity(keys.len());
+    for key in keys {
+        let Some(oid) = ids::find(connection, source, &key)? else { continue };
+        let mut part = |part: Part| {
+            instant(marked.query_row((part.number(), source, oid), |row| row.get(0)).optional()?)
+        };
+        let (mailbox, cas) = (part(Part::Mailboxes)?, part(Part::Cas)?);
+        let mut facet = |facet| {
+            instant(read.query_row((oid, codec::facet_number(facet)), |row| row.get(0)).optional()?)
+        };
+        let (permissions, send_as) = (facet(Facet::MailboxPermission)?, facet(Facet::SendAs)?);
+        reads.insert(key, MailboxReads { mailbox, cas, permissions, send_as });
+    }
+    Ok(reads)
 }
 
 /// Of these users, those that are stored but that the feed of changes does not know yet.

@@ -10,12 +10,14 @@ mod cursors;
 mod settle;
 mod webhooks;
 
+use std::collections::HashMap;
+
 use exogate_model::change::{Author, Learnt, ObjectKind};
 use exogate_model::mailbox::MailboxKind;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-pub use self::ages::Ages;
+pub use self::ages::{Ages, MailboxReads};
 pub use self::audit::AuditNote;
 pub use self::backlog::{Backlog, Waiting};
 pub use self::cursors::FeedCursor;
@@ -127,6 +129,14 @@ impl SourceStore {
     /// never read come before all others.
     pub async fn oldest(&self, kinds: Vec<MailboxKind>, limit: usize) -> Result<Vec<MailboxRef>, StoreError> {
         self.read(move |connection, source| ages::oldest(connection, source, &kinds, limit)).await
+    }
+
+    /// When each part of these mailboxes was last read, by the keys as given.
+    pub async fn mailbox_reads(
+        &self,
+        keys: Vec<String>,
+    ) -> Result<HashMap<String, MailboxReads>, StoreError> {
+        self.read(move |connection, source| ages::mailbox_reads(connection, source, keys)).await
     }
 
     /// How old the facts of this source are.

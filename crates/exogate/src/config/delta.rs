@@ -23,8 +23,8 @@ pub fn read(mut section: Section<'_>) -> DeltaOptions {
         section.time(name, Duration::from_secs(least), text).unwrap_or(otherwise)
     };
     let freshness = time("freshness", 5 * 60, "five minutes", default.freshness);
-    let overlap = time("overlap", 10, "ten seconds", default.overlap);
-    let settling = time("settling", 10, "ten seconds", default.settling);
+    let overlap = time("overlap", 1, "a second", default.overlap);
+    let settling = time("settling", 1, "a second", default.settling);
     section.finish();
     DeltaOptions {
         directory,

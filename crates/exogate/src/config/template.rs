@@ -140,7 +140,7 @@ delete_users = false
 # reread_percent = 20
 # How far before the last look a look by time of change begins, and how long a write may take until every reader sees it.
 # overlap = "15m"
-# settling = "10m"
+# settling = "3m"
 
 # Who is told of changes by `exogate serve`; any number of these. Messages are signed with the secret.
 # [[sources.{source}.webhook]]

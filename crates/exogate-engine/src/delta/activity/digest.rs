@@ -45,10 +45,16 @@ pub(super) async fn digest(round: Round<'_>, read: Read, found: &mut Found) -> R
                 if keys.is_empty() {
                     keys = elsewhere(round, record, texts, (&names, &mut asked), found).await?;
                 }
-                let aspects = Aspects::touched_by(&record.operation);
+                let touched = Aspects::touched_by(&record.operation);
+                let seen = later(record.at, round.options.settling);
+                let reads = round.store().mailbox_reads(keys.clone()).await?;
                 for key in &keys {
-                    found.mailbox(key, Learnt::Activity, aspects);
-                    soon(round, record, (key, aspects), found);
+                    let reads = reads.get(key).copied().unwrap_or_default();
+                    let aspects = touched.unless_read_since(seen, reads);
+                    if !aspects.is_none() {
+                        found.mailbox(key, Learnt::Activity, aspects);
+                        soon(round, record, (key, aspects), found);
+                    }
                 }
                 (keys, trustee)
             }
