@@ -26,7 +26,9 @@ mod write;
 mod writer;
 
 pub use batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet, GrantRow, GrantSet};
-pub use delta::{Ages, AuditNote, Backlog, DeadLetter, FeedCursor, MailboxReads, Named, Settlement, Waiting, WebhookState};
+pub use delta::{
+    Ages, AuditNote, Backlog, DeadLetter, FeedCursor, MailboxReads, Named, Settlement, Waiting, WebhookState,
+};
 pub use error::StoreError;
 pub use journal::{Acceptance, Journal, JournalRecord, NewEntry, Verified};
 pub use read::query::{

@@ -72,8 +72,7 @@ pub(super) async fn changed_mailboxes(round: Round<'_>, since: Timestamp) -> Res
     let mut found = Found::default();
     let mut misfits = Misfits::default();
     let (cmdlet, reader) = mailboxes::question(context);
-    let shown: BTreeSet<String> =
-        cmdlet.selected().iter().cloned().chain([WHEN.to_owned()]).collect();
+    let shown: BTreeSet<String> = cmdlet.selected().iter().cloned().chain([WHEN.to_owned()]).collect();
     let cmdlet = cmdlet.text("ResultSize", "Unlimited").text("Filter", filter(since)).select(shown);
     pages(round, KIND, &cmdlet, async |records| {
         let mut batch = Batch::default();

@@ -106,9 +106,8 @@ pub(super) fn mailbox_reads(
             instant(marked.query_row((part.number(), source, oid), |row| row.get(0)).optional()?)
         };
         let (mailbox, cas) = (part(Part::Mailboxes)?, part(Part::Cas)?);
-        let mut facet = |facet| {
-            instant(read.query_row((oid, codec::facet_number(facet)), |row| row.get(0)).optional()?)
-        };
+        let mut facet =
+            |facet| instant(read.query_row((oid, codec::facet_number(facet)), |row| row.get(0)).optional()?);
         let (permissions, send_as) = (facet(Facet::MailboxPermission)?, facet(Facet::SendAs)?);
         reads.insert(key, MailboxReads { mailbox, cas, permissions, send_as });
     }
