@@ -1,5 +1,6 @@
 //! Attribute values and their types, and the tolerant reading of what a tenant sends.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,31 @@ impl fmt::Display for AttributeValue {
     }
 }
 
+/// The same, as far as it can be shown without a copy. Serializes to the same JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ShownValue<'a> {
+    /// True or false.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Text or an instant.
+    Text(Cow<'a, str>),
+    /// A multi-valued attribute; sorted where the order has no meaning.
+    Many(Vec<Cow<'a, str>>),
+}
+
+impl From<ShownValue<'_>> for AttributeValue {
+    fn from(shown: ShownValue<'_>) -> Self {
+        match shown {
+            ShownValue::Boolean(flag) => Self::Boolean(flag),
+            ShownValue::Integer(number) => Self::Integer(number),
+            ShownValue::Text(text) => Self::Text(text.into_owned()),
+            ShownValue::Many(many) => Self::Many(many.into_iter().map(Cow::into_owned).collect()),
+        }
+    }
+}
+
 /// A value that does not fit the type its schema declares.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("expected {expected}, got {got}")]
@@ -81,6 +107,15 @@ pub fn read(
     kind: AttributeType,
     multi_valued: bool,
 ) -> Result<Option<AttributeValue>, TypeMismatch> {
+    Ok(show(value, kind, multi_valued)?.map(AttributeValue::from))
+}
+
+/// The same without a copy of what can be borrowed.
+pub fn show(
+    value: &Value,
+    kind: AttributeType,
+    multi_valued: bool,
+) -> Result<Option<ShownValue<'_>>, TypeMismatch> {
     match value {
         Value::Null => Ok(None),
         Value::Array(items) if multi_valued => {
@@ -92,48 +127,50 @@ pub fn read(
             }
             // Addresses, members, holds: sets all of them, and a stable order makes equal sets equal.
             many.sort_unstable();
-            Ok((!many.is_empty()).then_some(AttributeValue::Many(many)))
+            Ok((!many.is_empty()).then_some(ShownValue::Many(many)))
         }
         Value::Array(items) => match items.as_slice() {
             [] => Ok(None),
-            [one] => read(one, kind, false),
+            [one] => show(one, kind, false),
             _ => Err(mismatch("a single value", value)),
         },
         single if multi_valued => match scalar_text(single) {
             Some(text) if text.is_empty() => Ok(None),
-            Some(text) => Ok(Some(AttributeValue::Many(vec![text]))),
+            Some(text) => Ok(Some(ShownValue::Many(vec![text]))),
             None => Err(mismatch("a list of plain values", single)),
         },
-        single => read_single(single, kind).map(Some),
+        single => show_single(single, kind).map(Some),
     }
 }
 
-fn read_single(value: &Value, kind: AttributeType) -> Result<AttributeValue, TypeMismatch> {
+fn show_single(value: &Value, kind: AttributeType) -> Result<ShownValue<'_>, TypeMismatch> {
     let expected = kind.name();
     match kind {
         AttributeType::Boolean => match value {
-            Value::Bool(b) => Ok(AttributeValue::Boolean(*b)),
-            Value::String(s) if s.eq_ignore_ascii_case("true") => Ok(AttributeValue::Boolean(true)),
-            Value::String(s) if s.eq_ignore_ascii_case("false") => Ok(AttributeValue::Boolean(false)),
+            Value::Bool(b) => Ok(ShownValue::Boolean(*b)),
+            Value::String(s) if s.eq_ignore_ascii_case("true") => Ok(ShownValue::Boolean(true)),
+            Value::String(s) if s.eq_ignore_ascii_case("false") => Ok(ShownValue::Boolean(false)),
             _ => Err(mismatch(expected, value)),
         },
         AttributeType::Int | AttributeType::Long => match value {
             Value::Number(n) => {
-                n.as_i64().map(AttributeValue::Integer).ok_or_else(|| mismatch(expected, value))
+                n.as_i64().map(ShownValue::Integer).ok_or_else(|| mismatch(expected, value))
             }
             Value::String(s) => {
-                s.trim().parse().map(AttributeValue::Integer).map_err(|_| mismatch(expected, value))
+                s.trim().parse().map(ShownValue::Integer).map_err(|_| mismatch(expected, value))
             }
             _ => Err(mismatch(expected, value)),
         },
         AttributeType::Date => match value {
             Value::String(s) => {
-                normal_instant(s).map(AttributeValue::Text).ok_or_else(|| mismatch(expected, value))
+                normal_instant(s)
+                    .map(|instant| ShownValue::Text(instant.into()))
+                    .ok_or_else(|| mismatch(expected, value))
             }
             _ => Err(mismatch(expected, value)),
         },
         AttributeType::String => {
-            scalar_text(value).map(AttributeValue::Text).ok_or_else(|| mismatch(expected, value))
+            scalar_text(value).map(ShownValue::Text).ok_or_else(|| mismatch(expected, value))
         }
     }
 }
@@ -145,11 +182,11 @@ fn normal_instant(text: &str) -> Option<String> {
     Some(instant.to_string())
 }
 
-fn scalar_text(value: &Value) -> Option<String> {
+fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
-        Value::String(s) => Some(s.clone()),
-        Value::Bool(b) => Some(b.to_string()),
-        Value::Number(n) => Some(n.to_string()),
+        Value::String(s) => Some(s.as_str().into()),
+        Value::Bool(b) => Some(b.to_string().into()),
+        Value::Number(n) => Some(n.to_string().into()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }

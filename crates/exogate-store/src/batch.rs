@@ -6,6 +6,7 @@ use exogate_model::right::Right;
 use exogate_model::trustee::Trustee;
 use serde::{Deserialize, Serialize};
 
+use crate::rendered::Rendered;
 use crate::rows::{GroupExchangeRow, GroupRow, MailboxRow, MembershipRow, UserRow};
 
 /// How far a stream of a run has come.
@@ -111,8 +112,12 @@ pub struct Batch {
     pub learnt: Learnt,
     /// Users.
     pub users: Vec<UserRow>,
+    /// Users whose attributes are rendered already; in the row there are none.
+    pub rendered_users: Vec<(UserRow, Rendered)>,
     /// Mailboxes.
     pub mailboxes: Vec<MailboxRow>,
+    /// Mailboxes whose attributes are rendered already; in the row there are none.
+    pub rendered_mailboxes: Vec<(MailboxRow, Rendered)>,
     /// Client access attributes, by mailbox key.
     pub cas: Vec<(String, Attributes)>,
     /// Groups.

@@ -28,6 +28,14 @@ pub(crate) enum Part {
 }
 
 impl Part {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 6;
+
+    /// Its place among them.
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
     /// The number in `marks.part`.
     pub(crate) fn number(self) -> i64 {
         match self {

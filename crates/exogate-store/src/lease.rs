@@ -67,6 +67,19 @@ pub(crate) fn holds(connection: &Connection, run: i64, now: i64) -> Result<bool,
     Ok(lease.is_some_and(|(expires, process)| is_alive(expires, process.as_deref(), now)))
 }
 
+/// Whether somebody alive has any lease.
+pub(crate) fn is_any_held(connection: &Connection, now: i64) -> Result<bool, Fault> {
+    let mut statement = connection.prepare_cached("SELECT expires_at, process FROM leases")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let process: Option<String> = row.get(1)?;
+        if is_alive(row.get(0)?, process.as_deref(), now) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Fails unless this token has the lease.
 pub(crate) fn require(connection: &Connection, source: (i64, &str), token: &str) -> Result<(), Fault> {
     let held = connection

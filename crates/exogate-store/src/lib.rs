@@ -17,6 +17,7 @@ mod layout;
 mod lease;
 mod migrate;
 mod read;
+mod rendered;
 mod rows;
 mod run;
 mod source;
@@ -34,10 +35,11 @@ pub use journal::{Acceptance, Journal, JournalRecord, NewEntry, Verified};
 pub use read::query::{
     Column, Comparison, Dated, Key, Moment, Order, OrderBy, Parties, Selected, Selection, Test, Window,
 };
+pub use rendered::Rendered;
 pub use rows::{
     AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, FeedPosition, Found,
     GroupExchangeRow, GroupFilter, GroupRecord, GroupRef, GroupRow, HeldGrant, LabelMatch, MailboxFilter,
-    MailboxRecord, MailboxRef, MailboxRow, MembershipRow, ObjectName, Page, StoredGrant, UserRow,
+    MailboxRecord, MailboxRef, MailboxRow, MembershipRow, NamedMailbox, ObjectName, Page, StoredGrant, UserRow,
 };
 pub use run::{
     Candidate, CandidateKind, Finish, Forecast, Holder, MatchedBy, RunHandle, RunRecord, RunRequest,

@@ -171,6 +171,17 @@ pub struct MailboxRef {
     pub label: Option<String>,
 }
 
+/// A mailbox with the other names that a listing may call it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedMailbox {
+    /// The mailbox.
+    pub reference: MailboxRef,
+    /// `Name`.
+    pub name: Option<String>,
+    /// `DistinguishedName`.
+    pub distinguished_name: Option<String>,
+}
+
 /// A grant with where and when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredGrant {

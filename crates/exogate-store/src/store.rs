@@ -12,7 +12,7 @@ use crate::connection;
 use crate::error::{Fault, StoreError};
 use crate::migrate::migrate;
 use crate::source::SourceStore;
-use crate::write::ids::Lately;
+use crate::write::memory::Memory;
 use crate::writer::{self, Bond, Entry, Failure, Job, Writer};
 
 /// Jobs that may wait for the writer. Each holds a page, so this bounds memory too.
@@ -50,6 +50,7 @@ impl Store {
             let mut connection = connection::writer(path)?;
             migrate(&mut connection, path, clock.now().as_millisecond())?;
             connection::tune_writer(&connection)?;
+            writer::make_indices(&mut connection, clock.now().as_millisecond())?;
             Ok(connection)
         })()
         .map_err(|fault| StoreError::from_fault(path, fault))?;
@@ -158,7 +159,7 @@ impl Store {
         &self,
         work: impl Fn(&Connection, i64) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let work = move |connection: &Connection, _: &mut Lately, now| work(connection, now);
+        let work = move |connection: &Connection, _: &mut Memory, now| work(connection, now);
         let entered = self.hand_over(Bond::Own, work, |failure| match failure {
             Failure::Own(error) => error,
             Failure::Other => StoreError::Closed,
@@ -172,7 +173,7 @@ impl Store {
     pub(crate) async fn submit<T: Send + 'static>(
         &self,
         bytes: usize,
-        work: impl Fn(&Connection, &mut Lately, i64) -> Result<T, Fault> + Send + 'static,
+        work: impl Fn(&Connection, &mut Memory, i64) -> Result<T, Fault> + Send + 'static,
         failed: impl FnOnce() -> StoreError + Send + 'static,
     ) -> Result<Entered<T>, StoreError> {
         let answer = move |failure| {
@@ -188,7 +189,7 @@ impl Store {
     async fn hand_over<T: Send + 'static>(
         &self,
         bond: Bond,
-        work: impl Fn(&Connection, &mut Lately, i64) -> Result<T, Fault> + Send + 'static,
+        work: impl Fn(&Connection, &mut Memory, i64) -> Result<T, Fault> + Send + 'static,
         failed: impl FnOnce(Failure) -> StoreError + Send + 'static,
     ) -> Result<Entered<T>, StoreError> {
         let permit = Arc::clone(&self.inner.waiting).acquire_owned().await.map_err(|_| StoreError::Closed)?;
@@ -196,11 +197,11 @@ impl Store {
         let (hold, held) = oneshot::channel::<()>();
         let (answer, outcome) = oneshot::channel();
         self.queue(Job::Entry(Entry {
-            work: Box::new(move |connection, lately, now| {
+            work: Box::new(move |connection, memory, now| {
                 // Both go when the work is let go.
                 let _ = (&permit, &hold);
                 // The value waits for the commit on its own way; nobody listening is fine.
-                let _ = keep.send(work(connection, lately, now)?);
+                let _ = keep.send(work(connection, memory, now)?);
                 Ok(())
             }),
             answer: Box::new(move |outcome| {

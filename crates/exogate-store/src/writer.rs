@@ -17,7 +17,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::{Fault, StoreError};
 use crate::lease;
-use crate::write::ids::Lately;
+use crate::write::loading::{self, Loading};
+use crate::write::memory::Memory;
 
 /// Work for the writer.
 pub(crate) enum Job {
@@ -56,7 +57,7 @@ pub(crate) enum Failure {
     Other,
 }
 
-pub(crate) type Work = Box<dyn FnMut(&Connection, &mut Lately, i64) -> Result<(), Fault> + Send>;
+pub(crate) type Work = Box<dyn FnMut(&Connection, &mut Memory, i64) -> Result<(), Fault> + Send>;
 pub(crate) type Answer = Box<dyn FnOnce(Result<(), Failure>) + Send>;
 
 /// Entries on their own that share one commit at most: nobody is to wait long for the slowest.
@@ -76,12 +77,46 @@ pub(crate) struct Writer {
     held: HashMap<i64, String>,
     last_beat: i64,
     /// Forgotten with every transaction that is taken back.
-    lately: Lately,
+    memory: Memory,
+    pace: Pace,
+}
+
+/// What a transaction may write beside the loading of an empty store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Touches {
+    /// Nothing that has to do with it.
+    Leases,
+    /// What a run reads: the loading itself.
+    Batches,
+    /// Anything: it ends the loading.
+    Anything,
+}
+
+/// How busy the loading of an empty store keeps the writer.
+struct Pace {
+    since: Instant,
+    worked: Duration,
+}
+
+impl Pace {
+    /// What may pass before it is judged.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    /// A loading that keeps the writer busy for less than one part in so many is not worth having
+    /// indices missed by those who read.
+    const IDLE: u32 = 8;
+
+    fn begin() -> Self {
+        Self { since: Instant::now(), worked: Duration::ZERO }
+    }
+
+    fn is_slow(&self) -> bool {
+        self.since.elapsed() > Self::PATIENCE + self.worked * Self::IDLE
+    }
 }
 
 impl Writer {
     pub(crate) fn new(connection: Connection, path: Arc<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self { connection, path, clock, held: HashMap::new(), last_beat: 0, lately: Lately::new() }
+        Self { connection, path, clock, held: HashMap::new(), last_beat: 0, memory: Memory::new(), pace: Pace::begin() }
     }
 
     /// The current instant, in milliseconds.
@@ -94,22 +129,26 @@ impl Writer {
         &mut self,
         work: impl FnOnce(&Transaction<'_>, i64) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        self.transact_lately(|transaction, _, now| work(transaction, now))
+        self.transact_on(Touches::Anything, |transaction, _, now| work(transaction, now))
     }
 
-    fn transact_lately<T>(
+    fn transact_on<T>(
         &mut self,
-        work: impl FnOnce(&Transaction<'_>, &mut Lately, i64) -> Result<T, Fault>,
+        touches: Touches,
+        work: impl FnOnce(&Transaction<'_>, &mut Memory, i64) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let now = self.now();
         let outcome = (|| {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction, &mut self.lately, now)?;
+            if touches != Touches::Leases {
+                self.memory.agree(&transaction, touches == Touches::Batches)?;
+            }
+            let value = work(&transaction, &mut self.memory, now)?;
             transaction.commit()?;
             Ok(value)
         })();
         if outcome.is_err() {
-            self.lately.forget();
+            self.memory.forget();
         }
         outcome.map_err(|fault| StoreError::from_fault(&self.path, fault))
     }
@@ -128,10 +167,10 @@ impl Writer {
     /// page before it is touched.)
     fn write_apart(&mut self, first: Entry, mut next: impl FnMut(Duration) -> Option<Entry>) {
         let mut entries = vec![first];
-        let shared = self.transact_lately(|transaction, lately, now| {
+        let shared = self.transact_on(Touches::Anything, |transaction, memory, now| {
             let mut written = 0;
             while let Some(entry) = entries.get_mut(written) {
-                (entry.work)(transaction, lately, now)?;
+                (entry.work)(transaction, memory, now)?;
                 written += 1;
                 if written < TOGETHER {
                     entries.extend(next(Duration::ZERO));
@@ -146,8 +185,9 @@ impl Writer {
         match shared {
             Err(_) if alone => {
                 for (mut work, answer) in works.into_iter().zip(answers) {
-                    let outcome =
-                        self.transact_lately(|transaction, lately, now| work(transaction, lately, now));
+                    let outcome = self.transact_on(Touches::Anything, |transaction, memory, now| {
+                        work(transaction, memory, now)
+                    });
                     drop(work);
                     answer(outcome.map_err(Failure::Own));
                 }
@@ -168,14 +208,14 @@ impl Writer {
     /// been at work: a commit costs much more than one entry, and others may want to write.
     fn write_in_a_row(&mut self, first: Entry, mut next: impl FnMut(Duration) -> Option<Entry>) {
         let mut answers = Vec::new();
-        let written = self.transact_lately(|transaction, lately, now| {
+        let mut worked = Duration::ZERO;
+        let written = self.transact_on(Touches::Batches, |transaction, memory, now| {
             let mut bytes = 0;
-            let mut worked = Duration::ZERO;
             let mut entry = Some(first);
             while let Some(Entry { mut work, answer, bond }) = entry.take() {
                 answers.push(answer);
                 let began = Instant::now();
-                work(transaction, lately, now)?;
+                work(transaction, memory, now)?;
                 drop(work);
                 worked += began.elapsed();
                 bytes += if let Bond::Shared(bytes) = bond { bytes } else { 0 };
@@ -185,6 +225,7 @@ impl Writer {
             }
             Ok(())
         });
+        self.pace.worked += worked;
         match written {
             Ok(()) => answers.into_iter().for_each(|answer| answer(Ok(()))),
             Err(error) => {
@@ -195,6 +236,23 @@ impl Writer {
                     last(Err(Failure::Own(error)));
                 }
             }
+        }
+    }
+
+    /// Begins to load an empty store.
+    pub(crate) fn load(&mut self, loading: Loading) {
+        self.memory.load(loading);
+        self.pace = Pace::begin();
+    }
+
+    /// Ends the loading of an empty store where it is too slow to be worth it. Indices that could not
+    /// be made now are made with what is written next.
+    fn end_slow_loading(&mut self) {
+        if self.memory.is_loading()
+            && self.pace.is_slow()
+            && let Err(error) = self.transact(|_, _| Ok(()))
+        {
+            tracing::debug!(%error, "the indices of the store were not made");
         }
     }
 
@@ -225,7 +283,7 @@ impl Writer {
             return;
         }
         let held = self.held.clone();
-        let renewed = self.transact(|transaction, now| {
+        let renewed = self.transact_on(Touches::Leases, |transaction, _, now| {
             for (source, token) in &held {
                 lease::renew(transaction, *source, token, now)?;
             }
@@ -236,6 +294,19 @@ impl Writer {
             Err(error) => tracing::warn!(%error, "could not show a sign of life for a run"),
         }
     }
+}
+
+/// Makes the indices that a process left aside which is no more.
+pub(crate) fn make_indices(connection: &mut Connection, now: i64) -> Result<(), Fault> {
+    if !loading::is_under_way(connection)? {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if loading::is_under_way(&transaction)? && !lease::is_any_held(&transaction, now)? {
+        loading::end(&transaction)?;
+    }
+    transaction.commit()?;
+    Ok(())
 }
 
 /// Works off jobs until nobody can send any more.
@@ -263,6 +334,7 @@ pub(crate) fn work(mut writer: Writer, jobs: &Receiver<Job>) {
             Err(RecvTimeoutError::Disconnected) => break,
         }
         writer.beat();
+        writer.end_slow_loading();
     }
 }
 
@@ -278,7 +350,7 @@ mod tests {
     /// Says what each heard, what is stored, and how often that was begun.
     fn write(numbers: &[i64], bond: Bond) -> (Vec<(i64, bool)>, Vec<i64>, usize) {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE numbers (number INTEGER)").unwrap();
+        connection.execute_batch("CREATE TABLE numbers (number INTEGER); CREATE TABLE indices_aside (sql TEXT)").unwrap();
         let clock = Arc::new(FixedClock(jiff::Timestamp::UNIX_EPOCH));
         let mut writer = Writer::new(connection, Arc::new("state.db".into()), clock);
         let (heard, answers) = mpsc::channel();

@@ -234,7 +234,7 @@ async fn what_is_left_to_read_shrinks_with_every_set() {
         loop {
             let page = run.mailboxes_to_read(&kinds, Facet::MailboxPermission, after, 2).await.unwrap();
             assert!(page.items.len() <= 2);
-            keys.extend(page.items.into_iter().map(|mailbox| mailbox.key));
+            keys.extend(page.items.into_iter().map(|mailbox| mailbox.reference.key));
             after = page.next;
             if after.is_none() {
                 return keys;

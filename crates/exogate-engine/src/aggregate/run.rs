@@ -162,6 +162,7 @@ async fn settle(
     }
     let wanted = Scope::All.streams(context, tenant.exchange.is_some());
     let covered = covered(&complete, &wanted);
+    run.streams_ended()?;
     // Before anything else: a listing that misses half the tenant must not unsettle what is known.
     if all && !aggregation.allow_deletions {
         let losses =
@@ -178,9 +179,6 @@ async fn settle(
         }
     }
     progress.enter(Stage::Resolving);
-    if complete.contains(&StreamKind::Mailboxes) {
-        run.relabel(&context.governed_kinds()).await?;
-    }
     let reads_users = streams.iter().any(|stream| stream.kind == StreamKind::Users);
     let reads_rights = streams.iter().any(|stream| stream.kind == StreamKind::MailboxPermissions);
     if reads_rights && !reads_users && aggregation.store.counts().await?.users == 0 {
@@ -190,7 +188,15 @@ async fn settle(
                 .to_owned(),
         );
     }
-    resolving::resolve(run, &complete, &HashSet::new(), Learnt::Full).await?;
+    let relabel = async {
+        if complete.contains(&StreamKind::Mailboxes) {
+            run.relabel(&context.governed_kinds()).await?;
+        }
+        Ok::<(), StoreError>(())
+    };
+    // Neither knows of the other, and the second reads for long before it writes.
+    let nobody = HashSet::new();
+    tokio::try_join!(relabel, resolving::resolve(run, &complete, &nobody, Learnt::Full))?;
     progress.enter(Stage::Finishing);
     let nothing = complete.is_empty() && streams.iter().all(|stream| stream.objects == 0);
     let (state, outcome) = match (all, nothing) {

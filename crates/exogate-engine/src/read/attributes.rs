@@ -1,4 +1,4 @@
-//! Attributes of a schema out of a record.
+//! Attributes of a schema out of a record: taken apart, or rendered as the store keeps them.
 //!
 //! A value that does not fit its declared type is left out and counted, so that a run can say so.
 
@@ -9,12 +9,14 @@ use exogate_microsoft::record::Record;
 use exogate_model::account::Attributes;
 use exogate_model::catalogue::ExchangeObject;
 use exogate_model::schema::{AttributeSource, Schema};
-use exogate_model::value::{self, AttributeType, AttributeValue};
+use exogate_model::value::{self, AttributeType, ShownValue};
+use exogate_store::Rendered;
 use serde_json::Value;
 
 /// The attributes to take from records of one listing.
 #[derive(Debug, Clone)]
 pub struct AttributeReader {
+    /// In the order of the attributes' names.
     wanted: Vec<Wanted>,
 }
 
@@ -64,7 +66,7 @@ impl AttributeReader {
     }
 
     fn of(schema: &Schema, property: impl Fn(AttributeSource) -> Option<&'static str>) -> Self {
-        let wanted = schema
+        let mut wanted: Vec<_> = schema
             .attributes()
             .iter()
             .filter_map(|definition| {
@@ -77,6 +79,7 @@ impl AttributeReader {
                 })
             })
             .collect();
+        wanted.sort_by(|a: &Wanted, b| a.attribute.cmp(&b.attribute));
         Self { wanted }
     }
 
@@ -108,23 +111,35 @@ impl AttributeReader {
     /// Reads one record.
     pub fn read(&self, record: &Record, misfits: &mut Misfits) -> Attributes {
         let mut attributes = Attributes::new();
+        self.each(record, misfits, |attribute, value| {
+            attributes.insert(attribute.to_owned(), value.into());
+        });
+        attributes
+    }
+
+    /// Reads one record that goes straight into the store.
+    pub fn render(&self, record: &Record, misfits: &mut Misfits) -> Rendered {
+        let mut rendered = Rendered::default();
+        self.each(record, misfits, |attribute, value| rendered.push(attribute, &value));
+        rendered
+    }
+
+    /// Gives the attributes that have a value, in the order of their names.
+    fn each(&self, record: &Record, misfits: &mut Misfits, mut give: impl FnMut(&str, ShownValue<'_>)) {
         for wanted in &self.wanted {
             let Some(raw) = wanted.of(record) else { continue };
             let plain = plain(wanted.property, raw);
             let raw = plain.as_ref().unwrap_or(raw);
-            match value::read(raw, wanted.kind, wanted.multi_valued) {
+            match value::show(raw, wanted.kind, wanted.multi_valued) {
                 // Exchange writes many an unset string as an empty one.
                 Ok(None) => {}
-                Ok(Some(AttributeValue::Text(text))) if text.is_empty() => {}
-                Ok(Some(value)) => {
-                    attributes.insert(wanted.attribute.clone(), value);
-                }
+                Ok(Some(ShownValue::Text(text))) if text.is_empty() => {}
+                Ok(Some(value)) => give(&wanted.attribute, value),
                 // An unset number, date or switch comes as an empty string too.
                 Err(_) if raw.as_str().is_some_and(str::is_empty) => {}
                 Err(misfit) => misfits.add(&wanted.attribute, misfit.to_string()),
             }
         }
-        attributes
     }
 }
 
@@ -168,11 +183,36 @@ impl Misfits {
 #[cfg(test)]
 mod tests {
     use exogate_model::schema::AttributeRequest;
+    use exogate_model::value::AttributeValue;
+    use proptest::prelude::*;
 
     use super::*;
 
     fn record(json: &str) -> Record {
         Record::from_slice(json.as_bytes()).unwrap()
+    }
+
+    proptest! {
+        /// What is rendered is what would be stored of the attributes taken apart.
+        #[test]
+        fn both_ways_store_the_same(
+            name in ".{0,12}", license in ".{0,6}", many in proptest::collection::vec(".{0,6}", 0..4),
+            enabled: bool, department in proptest::option::of(".{0,9}")
+        ) {
+            let record = record(&serde_json::json!({
+                "displayName": name, "accountEnabled": enabled, "proxyAddresses": many, "department": department,
+                "assignedLicenses": [{"skuId": license}], "CustomAttribute1": name, "EmailAddresses": many,
+            }).to_string());
+            let schema = schema(&["EXO_EmailAddresses", "EXO_CustomAttribute1"]);
+            for reader in
+                [AttributeReader::entra(&schema), AttributeReader::exchange(&schema, &[ExchangeObject::Mailbox])]
+            {
+                let mut misfits = [Misfits::default(), Misfits::default()];
+                let apart = Rendered::from(&reader.read(&record, &mut misfits[0]));
+                prop_assert_eq!(reader.render(&record, &mut misfits[1]), apart);
+                prop_assert_eq!(&misfits[0], &misfits[1]);
+            }
+        }
     }
 
     fn schema(names: &[&str]) -> Schema {

@@ -1,6 +1,7 @@
 //! Mailboxes of Exchange.
 
 use exogate_microsoft::record::Record;
+use exogate_model::account::Attributes;
 use exogate_model::mailbox::MailboxKind;
 use exogate_store::MailboxRow;
 
@@ -56,6 +57,15 @@ pub fn mailbox(
     reader: &AttributeReader,
     misfits: &mut Misfits,
 ) -> Result<Listed, Unreadable> {
+    let mut listed = identity(record)?;
+    if let Listed::Mailbox(row) = &mut listed {
+        row.attributes = reader.read(record, misfits);
+    }
+    Ok(listed)
+}
+
+/// The same without attributes.
+pub fn identity(record: &Record) -> Result<Listed, Unreadable> {
     const LISTING: &str = "Get-Mailbox";
     let kind = required(record, "RecipientTypeDetails", LISTING)?;
     if is_system(kind) {
@@ -76,7 +86,7 @@ pub fn mailbox(
         distinguished_name: owned(record, "DistinguishedName"),
         legacy_dn: owned(record, "LegacyExchangeDN"),
         upn: owned(record, "UserPrincipalName"),
-        attributes: reader.read(record, misfits),
+        attributes: Attributes::new(),
     })))
 }
 

@@ -1,6 +1,7 @@
 //! Users of Entra.
 
 use exogate_microsoft::record::Record;
+use exogate_model::account::Attributes;
 use exogate_store::UserRow;
 
 use super::attributes::{AttributeReader, Misfits};
@@ -18,6 +19,15 @@ pub fn users(
     reader: &AttributeReader,
     misfits: &mut Misfits,
 ) -> Result<Vec<UserRow>, Unreadable> {
+    let mut rows = identities(records)?;
+    for (row, record) in rows.iter_mut().zip(records) {
+        row.attributes = reader.read(record, misfits);
+    }
+    Ok(rows)
+}
+
+/// The same without attributes.
+pub fn identities(records: &[Record]) -> Result<Vec<UserRow>, Unreadable> {
     const UPN: &str = "userPrincipalName";
     not_all_without(records, |record| record.text(UPN).is_some(), UPN, LISTING)?;
     records
@@ -31,7 +41,7 @@ pub fn users(
                 mail: owned(record, "mail"),
                 disabled: record.flag("accountEnabled") == Some(false),
                 sid: owned(record, "securityIdentifier"),
-                attributes: reader.read(record, misfits),
+                attributes: Attributes::new(),
             })
         })
         .collect()

@@ -8,8 +8,8 @@ use super::{found, grants, load, names, one_more, page, says};
 use crate::batch::Facet;
 use crate::codec::{self, Part};
 use crate::error::Fault;
-use crate::rows::{Cursor, EntitlementRecord, Found, LabelMatch, MailboxRecord, MailboxRef, Page};
-use crate::write::ids;
+use crate::rows::{Cursor, EntitlementRecord, Found, LabelMatch, MailboxRecord, MailboxRef, NamedMailbox, Page};
+use crate::write::{ids, loading};
 
 const REF: &str = "SELECT i.id, m.kind, m.display_name, m.primary_smtp, m.exchange_guid,
         (SELECT label FROM labels l WHERE l.mailbox = m.oid AND l.until_run IS NULL)
@@ -121,22 +121,27 @@ pub(crate) fn to_read(
     (kinds, facet): (&[MailboxKind], Facet),
     after: Option<&Cursor>,
     limit: usize,
-) -> Result<Page<MailboxRef>, Fault> {
+) -> Result<Page<NamedMailbox>, Fault> {
     let kinds: Vec<&str> = kinds.iter().map(MailboxKind::recipient_type_details).collect();
     let kinds = codec::to_json("kinds of mailboxes", &kinds)?;
     let after: i64 = after.and_then(|cursor| cursor.key.parse().ok()).unwrap_or_default();
-    let mut statement = connection.prepare_cached(
+    // Of an empty store that is being loaded, the run has seen all there is; and what would tell of
+    // each is not there yet.
+    let seen = if loading::is_under_way(connection)? {
+        "?1 > 0"
+    } else {
+        "EXISTS (SELECT 1 FROM marks k WHERE k.part = ?1 AND k.source = ?2 AND k.oid = m.oid AND k.seen_run = ?5)"
+    };
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT i.id, m.kind, m.display_name, m.primary_smtp, m.exchange_guid,
-             (SELECT label FROM labels l WHERE l.mailbox = m.oid AND l.until_run IS NULL), m.rowid
-         FROM mailboxes m NOT INDEXED
-             CROSS JOIN marks k ON k.part = ?1 AND k.source = ?2 AND k.oid = m.oid
-             CROSS JOIN ids i ON i.oid = m.oid
-         WHERE m.rowid > ?3 AND m.source = ?2 AND m.kind IN (SELECT value FROM json_each(?4))
-             AND k.seen_run = ?5
+             (SELECT label FROM labels l WHERE l.mailbox = m.oid AND l.until_run IS NULL), m.rowid,
+             m.name, m.distinguished_name
+         FROM mailboxes m NOT INDEXED CROSS JOIN ids i ON i.oid = m.oid
+         WHERE m.rowid > ?3 AND m.source = ?2 AND m.kind IN (SELECT value FROM json_each(?4)) AND {seen}
              AND NOT EXISTS (
                  SELECT 1 FROM facet_reads f WHERE f.mailbox = m.oid AND f.facet = ?6 AND f.run = ?5)
-         ORDER BY m.rowid LIMIT ?7",
-    )?;
+         ORDER BY m.rowid LIMIT ?7"
+    ))?;
     let mut rows = statement.query((
         Part::Mailboxes.number(),
         source,
@@ -146,12 +151,14 @@ pub(crate) fn to_read(
         codec::facet_number(facet),
         one_more(limit),
     ))?;
-    let mut items: Vec<(MailboxRef, i64)> = Vec::new();
+    let mut items: Vec<(NamedMailbox, i64)> = Vec::new();
     while let Some(row) = rows.next()? {
-        items.push((reference(row)?, row.get(6)?));
+        let reference = reference(row)?;
+        let mailbox = NamedMailbox { reference, name: row.get(7)?, distinguished_name: row.get(8)? };
+        items.push((mailbox, row.get(6)?));
     }
     let page = page(items, limit, |(_, row)| Cursor { key: row.to_string(), id: String::new() });
-    Ok(Page { items: page.items.into_iter().map(|(reference, _)| reference).collect(), next: page.next })
+    Ok(Page { items: page.items.into_iter().map(|(mailbox, _)| mailbox).collect(), next: page.next })
 }
 
 /// Governed mailboxes in the order of their labels, with how many hold which right.

@@ -1,4 +1,5 @@
-//! Who may be meant by a key: one sequential scan over everybody, however many keys are asked for.
+//! Who may be meant by a key: one sequential scan over everybody, however many keys are asked for, in
+//! two halves at once.
 //!
 //! It only finds who bears a key; whom a trustee stands for is decided elsewhere.
 
@@ -97,64 +98,113 @@ const GROUPS: (&str, Columns) = (
     ],
 );
 
-/// Everybody who bears one of the wanted keys, sorted.
-pub(super) fn find(
-    connection: &Connection,
-    source: i64,
-    run: i64,
-    wanted: Vec<String>,
-) -> Result<Vec<Candidate>, Fault> {
-    let mut folded: HashMap<String, Vec<String>> = HashMap::new();
-    for key in wanted.into_iter().collect::<HashSet<_>>() {
-        folded.entry(key.to_lowercase()).or_default().push(key);
+/// The scans, in two halves that can be read side by side.
+pub(super) const HALVES: [&[Scan]; 2] = [
+    &[(USERS, CandidateKind::User)],
+    &[(MAILBOXES, CandidateKind::Mailbox), (GROUPS, CandidateKind::Group)],
+];
+pub(super) type Scan = ((&'static str, Columns), CandidateKind);
+
+/// Keys, to be looked for.
+pub(super) struct Wanted {
+    /// As they were asked for, by what they are without regard to case.
+    folded: HashMap<String, Vec<String>>,
+    sieve: Sieve,
+}
+
+impl Wanted {
+    pub(super) fn new(keys: Vec<String>) -> Self {
+        let mut folded: HashMap<String, Vec<String>> = HashMap::new();
+        for key in keys.into_iter().collect::<HashSet<_>>() {
+            folded.entry(key.to_lowercase()).or_default().push(key);
+        }
+        folded.remove("");
+        Self { sieve: Sieve::new(folded.keys()), folded }
     }
-    folded.remove("");
-    let mut found = Vec::new();
-    if folded.is_empty() {
-        return Ok(found);
+
+    /// Whether there is nothing to look for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.folded.is_empty()
     }
-    let sieve = Sieve::new(folded.keys());
-    let scans =
-        [(USERS, CandidateKind::User), (MAILBOXES, CandidateKind::Mailbox), (GROUPS, CandidateKind::Group)];
-    for ((sql, columns), kind) in scans {
-        let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query([source])?;
-        while let Some(row) = rows.next()? {
-            for (column, by) in columns {
-                let Some(bytes) = bytes(row, *column)? else { continue };
-                if !sieve.may_hold(bytes) {
-                    continue;
-                }
-                let text = std::str::from_utf8(bytes).map_err(|error| Fault::unreadable("a name", error))?;
-                for key in folded.get(&text.to_lowercase()).into_iter().flatten() {
-                    let id = id(connection, row.get(0)?)?;
-                    found.push(Candidate { key: key.clone(), by: *by, kind, id, seen: false });
+
+    /// Who bears one of them, of those that are scanned.
+    pub(super) fn scan(
+        &self,
+        connection: &Connection,
+        source: i64,
+        scans: &[Scan],
+    ) -> Result<Vec<Hit>, Fault> {
+        let mut hits = Vec::new();
+        for ((sql, columns), kind) in scans {
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query([source])?;
+            while let Some(row) = rows.next()? {
+                for (column, by) in *columns {
+                    let Some(bytes) = bytes(row, *column)? else { continue };
+                    if !self.sieve.may_hold(bytes) {
+                        continue;
+                    }
+                    let text =
+                        std::str::from_utf8(bytes).map_err(|error| Fault::unreadable("a name", error))?;
+                    for key in self.folded.get(&text.to_lowercase()).into_iter().flatten() {
+                        hits.push(Hit { oid: row.get(0)?, kind: *kind, by: *by, key: key.clone() });
+                    }
                 }
             }
         }
+        Ok(hits)
     }
-    by_id(connection, source, folded.into_values().flatten(), &mut found)?;
-    found.sort_unstable();
-    found.dedup();
-    // Few, and kept apart from the columns of the scan.
-    let mut seen = connection.prepare_cached(SEEN)?;
-    for candidate in &mut found {
-        let (one, other) = match candidate.kind {
-            CandidateKind::User => (1, 1),
-            CandidateKind::Mailbox => (2, 2),
-            CandidateKind::Group => (4, 6),
-        };
-        candidate.seen = seen.exists(rusqlite::params![source, candidate.id, one, other, run])?;
+
+    /// Everybody who bears one of them, sorted: those who were found by a scan, and those who are meant
+    /// by their very id.
+    pub(super) fn candidates(
+        &self,
+        connection: &Connection,
+        (source, run): (i64, i64),
+        mut hits: Vec<Hit>,
+    ) -> Result<Vec<Candidate>, Fault> {
+        by_id(connection, source, self.folded.values().flatten(), &mut hits)?;
+        // What is kept apart from the columns of the scan is looked up once for each that was found.
+        hits.sort_unstable();
+        hits.dedup();
+        let mut ids = connection.prepare_cached("SELECT id FROM ids WHERE oid = ?1")?;
+        let mut seen = connection.prepare_cached(
+            "SELECT 1 FROM marks WHERE part IN (?1, ?2) AND source = ?3 AND oid = ?4 AND seen_run = ?5",
+        )?;
+        let mut found = Vec::with_capacity(hits.len());
+        for same in hits.chunk_by_mut(|a, b| (a.oid, a.kind) == (b.oid, b.kind)) {
+            let Some(Hit { oid, kind, .. }) = same.first() else { continue };
+            let (one, other) = match kind {
+                CandidateKind::User => (1, 1),
+                CandidateKind::Mailbox => (2, 2),
+                CandidateKind::Group => (4, 6),
+            };
+            let id: String = ids.query_row([oid], |row| row.get(0))?;
+            let seen = seen.exists((one, other, source, oid, run))?;
+            for Hit { kind, by, key, .. } in same {
+                found.push(Candidate { key: std::mem::take(key), by: *by, kind: *kind, id: id.clone(), seen });
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
     }
-    Ok(found)
+}
+
+/// Somebody who bears a wanted key, by the object's integer.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Hit {
+    oid: i64,
+    kind: CandidateKind,
+    by: MatchedBy,
+    key: String,
 }
 
 /// Those who are meant by their very id. Ids have an index, and need no scan.
-fn by_id(
+fn by_id<'a>(
     connection: &Connection,
     source: i64,
-    wanted: impl Iterator<Item = String>,
-    found: &mut Vec<Candidate>,
+    wanted: impl Iterator<Item = &'a String>,
+    hits: &mut Vec<Hit>,
 ) -> Result<(), Fault> {
     const TABLES: [(&str, CandidateKind); 3] = [
         ("SELECT 1 FROM users WHERE oid = ?1", CandidateKind::User),
@@ -162,24 +212,15 @@ fn by_id(
         ("SELECT 1 FROM groups WHERE oid = ?1", CandidateKind::Group),
     ];
     for key in wanted {
-        let Some(oid) = ids::find(connection, source, &key)? else { continue };
+        let Some(oid) = ids::find(connection, source, key)? else { continue };
         for (sql, kind) in TABLES {
             if connection.prepare_cached(sql)?.exists([oid])? {
-                let id = id(connection, oid)?;
-                found.push(Candidate { key: key.clone(), by: MatchedBy::Id, kind, id, seen: false });
+                hits.push(Hit { oid, kind, by: MatchedBy::Id, key: key.clone() });
             }
         }
     }
     Ok(())
 }
-
-fn id(connection: &Connection, oid: i64) -> Result<String, Fault> {
-    Ok(connection.prepare_cached("SELECT id FROM ids WHERE oid = ?1")?.query_row([oid], |row| row.get(0))?)
-}
-
-/// Whether a run has seen an object, as one of two parts.
-const SEEN: &str = "SELECT 1 FROM ids i JOIN marks m ON m.source = i.source AND m.oid = i.oid
-     WHERE i.source = ?1 AND i.id = ?2 AND m.part IN (?3, ?4) AND m.seen_run = ?5";
 
 fn bytes<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a [u8]>, Fault> {
     Ok(row.get_ref(column)?.as_bytes_or_null().map_err(rusqlite::Error::from)?)

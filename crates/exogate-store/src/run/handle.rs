@@ -16,12 +16,12 @@ use super::{Candidate, Finish, Forecast, RunRecord, RunRequest, RunState, candid
 use crate::batch::{Batch, BatchOutcome, Checkpoint, Coverage, Facet};
 use crate::delta::{self, Settlement};
 use crate::error::{Fault, StoreError};
-use crate::rows::{Cursor, MailboxRef, Page};
+use crate::rows::{Cursor, NamedMailbox, Page};
 use crate::source::SourceStore;
 use crate::store::Entered;
 use crate::write::batch::PreparedBatch;
-use crate::write::ids::Lately;
-use crate::write::{self, Context, labels, settle, settle_grants};
+use crate::write::memory::Memory;
+use crate::write::{self, Context, labels, loading, settle, settle_grants};
 use crate::{codec, lease, read};
 
 /// A run that this process holds. Cheap to clone; the last clone dropped lets go of it, and it
@@ -38,6 +38,8 @@ struct Inner {
     token: String,
     /// A batch could not be stored: nothing that comes after it may be.
     broken: Arc<AtomicBool>,
+    /// Indices may be aside.
+    may_load: AtomicBool,
 }
 
 /// A batch that is on its way into the store.
@@ -97,18 +99,25 @@ impl RunHandle {
     ) -> Result<Self, StoreError> {
         let token = Uuid::new_v4().to_string();
         let (number, name, given) = (source.number(), source.name().to_owned(), token.clone());
-        let begun = source
+        let (begun, loads) = source
             .store()
             .write(move |writer| {
-                let begun = writer.transact(|transaction, now| {
-                    begin::begin(transaction, (number, &name), &request, &given, now)
+                let (begun, loading) = writer.transact(|transaction, now| {
+                    let begun = begin::begin(transaction, (number, &name), &request, &given, now)?;
+                    let loading = loading::begin(transaction, begun.run)?;
+                    Ok((begun, loading))
                 })?;
+                let loads = loading.is_some();
+                if let Some(loading) = loading {
+                    writer.load(loading);
+                }
                 writer.hold(number, given);
-                Ok(begun)
+                Ok((begun, loads))
             })
             .await?;
+        let may_load = AtomicBool::new(loads);
         let started = Timestamp::from_millisecond(begun.started).unwrap_or_default();
-        Ok(Self { inner: Arc::new(Inner { source, begun, started, token, broken: Arc::default() }) })
+        Ok(Self { inner: Arc::new(Inner { source, begun, started, token, broken: Arc::default(), may_load }) })
     }
 
     /// Id of the run.
@@ -134,7 +143,7 @@ impl RunHandle {
     /// How far a stream has come in this run.
     pub async fn checkpoint(&self, stream: &str) -> Result<Option<Checkpoint>, StoreError> {
         let (run, stream) = (self.inner.begun.run, stream.to_owned());
-        self.read(move |connection| write::batch::checkpoint(connection, run, &stream)).await
+        self.scan(move |connection| write::batch::checkpoint(connection, run, &stream)).await
     }
 
     /// Stores a batch: rows and checkpoint in one transaction.
@@ -154,10 +163,10 @@ impl RunHandle {
         let bytes = prepared.bytes();
         // Only the work may hold on to the run: it is let go before anybody hears of its end.
         let (inner, broken) = (Arc::clone(&self.inner), Arc::clone(&self.inner.broken));
-        let work = move |connection: &Connection, lately: &mut Lately, now| {
+        let work = move |connection: &Connection, memory: &mut Memory, now| {
             inner.refuse_if_broken()?;
             let context = inner.context(connection, now)?;
-            prepared.put(connection, lately, &context)
+            prepared.put(connection, memory, &context)
         };
         let source_name = self.inner.source.name().to_owned();
         let failed = move || {
@@ -165,6 +174,18 @@ impl RunHandle {
             StoreError::RunBroken { source_name }
         };
         Ok(Submitted(self.inner.source.store().submit(bytes, work, failed).await?))
+    }
+
+    /// Everything is read: the store makes the indices that it set aside, if it did, while others read.
+    pub fn streams_ended(&self) -> Result<(), StoreError> {
+        if self.inner.may_load.load(Ordering::Acquire) {
+            self.inner.source.store().send(|writer| {
+                if let Err(error) = writer.transact(|_, _| Ok(())) {
+                    tracing::debug!(%error, "indices were not made; whatever is written next makes them");
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// Forgets a stream's checkpoint, so that it begins again; what it saw stays seen.
@@ -187,9 +208,9 @@ impl RunHandle {
         facet: Facet,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<Page<MailboxRef>, StoreError> {
+    ) -> Result<Page<NamedMailbox>, StoreError> {
         let (source, run, kinds) = (self.inner.source.number(), self.inner.begun.run, kinds.to_vec());
-        self.read(move |connection| {
+        self.scan(move |connection| {
             read::mailboxes::to_read(connection, source, run, (&kinds, facet), after.as_ref(), limit)
         })
         .await
@@ -198,14 +219,24 @@ impl RunHandle {
     /// The trustees of all stored grants that this run has not resolved yet, each once, sorted.
     pub async fn unresolved_trustees(&self) -> Result<Vec<Trustee>, StoreError> {
         let (source, run) = (self.inner.source.number(), self.inner.begun.run);
-        self.read(move |connection| read::grants::unresolved(connection, source, run)).await
+        self.scan(move |connection| read::grants::unresolved(connection, source, run)).await
     }
 
     /// Everybody who bears one of the wanted keys (ids, SIDs, UPNs, addresses, names …; compared
     /// without case), sorted. One sequential scan, however many keys.
     pub async fn principal_index(&self, wanted: Vec<String>) -> Result<Vec<Candidate>, StoreError> {
         let (source, run) = (self.inner.source.number(), self.inner.begun.run);
-        self.read(move |connection| candidates::find(connection, source, run, wanted)).await
+        let wanted = Arc::new(candidates::Wanted::new(wanted));
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let [one, other] = candidates::HALVES.map(|scans| {
+            let wanted = Arc::clone(&wanted);
+            self.scan(move |connection| wanted.scan(connection, source, scans))
+        });
+        let (mut hits, others) = tokio::try_join!(one, other)?;
+        hits.extend(others);
+        self.read(move |connection| wanted.candidates(connection, (source, run), hits)).await
     }
 
     /// Stores whom trustees stand for.
@@ -241,7 +272,7 @@ impl RunHandle {
     /// What `finish` would delete of these parts.
     pub async fn would_delete(&self, covered: &[Coverage]) -> Result<Vec<Forecast>, StoreError> {
         let (source, run, covered) = (self.inner.source.number(), self.inner.begun.run, covered.to_vec());
-        self.read(move |connection| settle::forecast(connection, source, run, &covered)).await
+        self.scan(move |connection| settle::forecast(connection, source, run, &covered)).await
     }
 
     /// Ends the run in one transaction: deletes what is gone, writes the changes, lets go.
@@ -288,7 +319,21 @@ impl RunHandle {
         .await
     }
 
+    /// Reads what needs indices.
     async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = self.inner.source.store();
+        if self.inner.may_load.load(Ordering::Acquire) {
+            store.write(|writer| writer.transact(|_, _| Ok(()))).await?;
+            self.inner.may_load.store(false, Ordering::Release);
+        }
+        store.read(work).await
+    }
+
+    /// Reads what does without those that the first load of a store sets aside.
+    async fn scan<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {

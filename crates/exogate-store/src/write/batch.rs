@@ -3,8 +3,9 @@
 use exogate_model::change::Learnt;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::ids::Lately;
+use super::memory::Memory;
 use super::object::{Object, Prepared};
+use super::statements::Statements;
 use super::{Context, grants, memberships, objects};
 use crate::batch::{Batch, BatchOutcome, Checkpoint, Coverage, GrantRow, GrantSet};
 use crate::codec;
@@ -25,13 +26,17 @@ pub(crate) struct PreparedBatch {
 
 impl PreparedBatch {
     pub(crate) fn new(batch: Batch) -> Result<Self, Fault> {
-        let objects = (batch.users.into_iter().map(Object::User))
+        let apart = (batch.users.into_iter().map(Object::User))
             .chain(batch.mailboxes.into_iter().map(Object::Mailbox))
             .chain(batch.cas.into_iter().map(|(key, attributes)| Object::Cas(key, attributes)))
             .chain(batch.groups.into_iter().map(Object::Group))
             .chain(batch.group_exchange.into_iter().map(Object::GroupExchange))
-            .map(Object::prepare)
-            .collect::<Result<_, _>>()?;
+            .map(Object::prepare);
+        let users = batch.rendered_users.into_iter().map(|(user, json)| (Object::User(user), json));
+        let mailboxes = batch.rendered_mailboxes.into_iter();
+        let mailboxes = mailboxes.map(|(mailbox, json)| (Object::Mailbox(mailbox), json));
+        let rendered = users.chain(mailboxes).map(|(object, json)| Ok(object.prepare_as(json.into_json())));
+        let objects = apart.chain(rendered).collect::<Result<_, Fault>>()?;
         Ok(Self {
             stream: batch.stream,
             checkpoint: batch.checkpoint,
@@ -58,29 +63,37 @@ impl PreparedBatch {
     pub(crate) fn put(
         &self,
         connection: &Connection,
-        lately: &mut Lately,
+        memory: &mut Memory,
         context: &Context,
     ) -> Result<BatchOutcome, Fault> {
         let context = &context.learning(self.learnt);
         let mut outcome = BatchOutcome::default();
+        memory.admit(connection, context.run)?;
+        let mut statements = Statements::new(connection);
         for object in &self.objects {
-            let fresh = context.is_fresh(object.object.part().coverage());
-            let oid = lately.intern(connection, context.source, &object.id, fresh)?;
-            outcome.count(objects::put_of(connection, context, object, oid)?);
+            let part = object.object.part();
+            let fresh = context.is_fresh(part.coverage());
+            let known = memory.intern(connection, context.source, &object.id, fresh)?;
+            memory.expect(connection, part, known.0)?;
+            outcome.count(objects::put_of(&mut statements, context, object, known)?);
         }
-        memberships::put(connection, lately, context, &self.memberships, &mut outcome)?;
+        memberships::put(connection, memory, context, &self.memberships, &mut outcome)?;
         for set in &self.grant_sets {
             let fresh = context.is_fresh(Coverage::Grants(set.facet));
-            let (mailbox, _) = lately.intern(connection, context.source, &set.mailbox, fresh)?;
+            let (mailbox, _) = memory.intern(connection, context.source, &set.mailbox, fresh)?;
             grants::put_set(connection, context, mailbox, set, &mut outcome)?;
         }
         for row in &self.grants {
             let fresh = context.is_fresh(Coverage::Grants(row.facet));
-            let (mailbox, _) = lately.intern(connection, context.source, &row.mailbox, fresh)?;
+            let (mailbox, _) = memory.intern(connection, context.source, &row.mailbox, fresh)?;
             outcome.count(grants::put_row(connection, context, mailbox, row)?);
         }
         if let Some(checkpoint) = &self.checkpoint {
             set_checkpoint(connection, context.run, &self.stream, checkpoint)?;
+            if let (true, Some(last)) = (checkpoint.done, self.objects.last()) {
+                drop(statements);
+                memory.complete(connection, last.object.part())?;
+            }
         }
         connection
             .prepare_cached(

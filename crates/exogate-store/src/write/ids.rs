@@ -1,8 +1,8 @@
 //! One integer for every object id of a source.
 
 use rusqlite::{Connection, OptionalExtension};
-use uuid::Uuid;
 
+use super::loading::guid;
 use crate::codec;
 use crate::error::Fault;
 
@@ -73,8 +73,7 @@ impl Lately {
         id: &str,
         fresh: bool,
     ) -> Result<(i64, bool), Fault> {
-        // Only the usual form of a GUID has a single spelling but for case.
-        let guid = (id.len() == 36).then(|| Uuid::try_parse(id).ok()).flatten().map(|id| id.as_u128());
+        let guid = guid(id);
         if let Some(guid) = guid
             && let Some(place) = self.places.get(Self::place(guid))
             && (place.id, place.source) == (guid, source)
@@ -103,6 +102,8 @@ impl Lately {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     fn connection() -> Connection {

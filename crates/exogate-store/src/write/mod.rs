@@ -6,12 +6,15 @@ pub(crate) mod feed;
 pub(crate) mod grants;
 pub(crate) mod ids;
 pub(crate) mod labels;
+pub(crate) mod loading;
 pub(crate) mod memberships;
+pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod objects;
 pub(crate) mod provisioned;
 pub(crate) mod settle;
 pub(crate) mod settle_grants;
+pub(crate) mod statements;
 
 use std::collections::HashMap;
 

@@ -3,9 +3,10 @@
 
 use exogate_model::account::Attributes;
 use exogate_model::value::AttributeValue;
-use rusqlite::Connection;
+use rusqlite::{Connection, Statement};
 use sha2::{Digest, Sha256};
 
+use super::statements::Statements;
 use crate::codec::{self, Part};
 use crate::error::Fault;
 use crate::rows::{GroupExchangeRow, GroupRow, MailboxRow, UserRow};
@@ -151,6 +152,12 @@ impl Object {
     /// Computes everything that does not need the store.
     pub(crate) fn prepare(mut self) -> Result<Prepared, Fault> {
         let json = codec::to_json("attributes", self.attributes())?;
+        drop(std::mem::take(self.attributes_mut()));
+        Ok(self.prepare_as(json))
+    }
+
+    /// The same for one whose attributes are JSON already.
+    pub(crate) fn prepare_as(self, json: String) -> Prepared {
         let mut hash = Sha256::new();
         for (_, value) in self.columns() {
             // Absent and empty differ, and no value can run into the next one.
@@ -165,88 +172,68 @@ impl Object {
         hash.update(json.as_bytes());
         let mut short = [0; 16];
         short.copy_from_slice(&hash.finalize()[..16]);
-        drop(std::mem::take(self.attributes_mut()));
-        Ok(Prepared { id: codec::id(self.id()), json, hash: short, object: self })
+        Prepared { id: codec::id(self.id()), json, hash: short, object: self }
     }
 
     /// Writes columns and attributes, over what was there.
     pub(crate) fn store(
         &self,
-        connection: &Connection,
+        statements: &mut Statements<'_>,
         source: i64,
         oid: i64,
         json: &str,
     ) -> Result<(), Fault> {
-        let part = self.part();
-        match self {
-            Self::User(user) => connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO users (oid, source, upn, display_name, mail, disabled, sid)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute((
-                    oid,
-                    source,
-                    &user.upn,
-                    &user.display_name,
-                    &user.mail,
-                    user.disabled,
-                    &user.sid,
-                ))?,
-            Self::Mailbox(mailbox) => connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO mailboxes (oid, source, kind, display_name, primary_smtp,
-                         exchange_guid, name, alias, distinguished_name, legacy_dn, upn)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                )?
-                .execute((
-                    oid,
-                    source,
-                    mailbox.kind.recipient_type_details(),
-                    &mailbox.display_name,
-                    &mailbox.primary_smtp,
-                    &mailbox.exchange_guid,
-                    &mailbox.name,
-                    &mailbox.alias,
-                    &mailbox.distinguished_name,
-                    &mailbox.legacy_dn,
-                    &mailbox.upn,
-                ))?,
-            Self::Cas(..) => 0,
-            Self::Group(group) => connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO groups (oid, source, id, kind, display_name, mail, sid)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute((
-                    oid,
-                    source,
-                    codec::id(&group.id),
-                    group.kind.name(),
-                    &group.display_name,
-                    &group.mail,
-                    &group.sid,
-                ))?,
-            Self::GroupExchange(group) => connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO group_exchange (oid, source, exchange_guid, name, alias,
-                         distinguished_name)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute((
-                    oid,
-                    source,
-                    &group.exchange_guid,
-                    &group.name,
-                    &group.alias,
-                    &group.distinguished_name,
-                ))?,
-        };
-        let table = part.attribute_table();
-        connection
-            .prepare_cached(&format!("INSERT OR REPLACE INTO {table} (oid, json) VALUES (?1, ?2)"))?
-            .execute((oid, json))?;
+        let of_part = statements.of(self.part())?;
+        if let Some(identity) = &mut of_part.identity {
+            self.store_columns(identity, source, oid)?;
+        }
+        of_part.attributes.execute((oid, json))?;
         Ok(())
+    }
+
+    fn store_columns(&self, statement: &mut Statement<'_>, source: i64, oid: i64) -> Result<usize, Fault> {
+        Ok(match self {
+            Self::User(user) => statement.execute((
+                oid,
+                source,
+                &user.upn,
+                &user.display_name,
+                &user.mail,
+                user.disabled,
+                &user.sid,
+            ))?,
+            Self::Mailbox(mailbox) => statement.execute((
+                oid,
+                source,
+                mailbox.kind.recipient_type_details(),
+                &mailbox.display_name,
+                &mailbox.primary_smtp,
+                &mailbox.exchange_guid,
+                &mailbox.name,
+                &mailbox.alias,
+                &mailbox.distinguished_name,
+                &mailbox.legacy_dn,
+                &mailbox.upn,
+            ))?,
+            Self::Cas(..) => 0,
+            Self::Group(group) => statement.execute((
+                oid,
+                source,
+                codec::id(&group.id),
+                group.kind.name(),
+                &group.display_name,
+                &group.mail,
+                &group.sid,
+            ))?,
+            Self::GroupExchange(group) => statement.execute((
+                oid,
+                source,
+                &group.exchange_guid,
+                &group.name,
+                &group.alias,
+                &group.distinguished_name,
+            ))?,
+        })
     }
 
     /// The state that is stored now of the same object.

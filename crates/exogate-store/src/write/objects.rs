@@ -6,6 +6,7 @@ use exogate_model::change::{self, AttributeChange, Happened};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::object::{Object, Prepared};
+use super::statements::Statements;
 use super::{Context, Outcome, feed, ids};
 use crate::codec::Part;
 use crate::error::Fault;
@@ -18,24 +19,26 @@ struct Mark {
 
 /// Stores one object.
 pub(crate) fn put(connection: &Connection, context: &Context, prepared: &Prepared) -> Result<Outcome, Fault> {
-    put_of(connection, context, prepared, ids::intern(connection, context.source, &prepared.id)?)
+    let known = ids::intern(connection, context.source, &prepared.id)?;
+    put_of(&mut Statements::new(connection), context, prepared, known)
 }
 
 /// Stores one object whose integer is known, and whether that is new.
 pub(crate) fn put_of(
-    connection: &Connection,
+    statements: &mut Statements<'_>,
     context: &Context,
     prepared: &Prepared,
     (oid, is_new): (i64, bool),
 ) -> Result<Outcome, Fault> {
+    let connection = statements.connection;
     let part = prepared.object.part();
     let is_probably_new = is_new || context.is_fresh(part.coverage());
-    if is_probably_new && add_mark(connection, context, prepared, oid)? {
-        return created(connection, context, prepared, oid);
+    if is_probably_new && add_mark(statements, context, prepared, oid)? {
+        return created(statements, context, prepared, oid);
     }
     let Some(mark) = mark(connection, context.source, part, oid)? else {
-        add_mark(connection, context, prepared, oid)?;
-        return created(connection, context, prepared, oid);
+        add_mark(statements, context, prepared, oid)?;
+        return created(statements, context, prepared, oid);
     };
     if mark.hash == prepared.hash {
         if mark.seen_run != context.run {
@@ -46,43 +49,33 @@ pub(crate) fn put_of(
     if context.is_announced(part.coverage(), mark.first_run) {
         announce_difference(connection, context, prepared, oid)?;
     }
-    prepared.object.store(connection, context.source, oid, &prepared.json)?;
+    prepared.object.store(statements, context.source, oid, &prepared.json)?;
     see(connection, context, part, oid, &prepared.hash)?;
     Ok(Outcome::Changed)
 }
 
 /// Marks an object as seen for the first time; whether it is.
 fn add_mark(
-    connection: &Connection,
+    statements: &mut Statements<'_>,
     context: &Context,
     prepared: &Prepared,
     oid: i64,
 ) -> Result<bool, Fault> {
-    let added = connection
-        .prepare_cached(
-            "INSERT OR IGNORE INTO marks (part, source, oid, hash, first_run, seen_run, read_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)",
-        )?
-        .execute((
-            prepared.object.part().number(),
-            context.source,
-            oid,
-            prepared.hash,
-            context.run,
-            context.now,
-        ))?;
+    let part = prepared.object.part().number();
+    let added =
+        statements.mark()?.execute((part, context.source, oid, prepared.hash, context.run, context.now))?;
     Ok(added > 0)
 }
 
 fn created(
-    connection: &Connection,
+    statements: &mut Statements<'_>,
     context: &Context,
     prepared: &Prepared,
     oid: i64,
 ) -> Result<Outcome, Fault> {
-    prepared.object.store(connection, context.source, oid, &prepared.json)?;
+    prepared.object.store(statements, context.source, oid, &prepared.json)?;
     if let Some(base) = base(prepared.object.part()) {
-        announce_addition(connection, context, prepared, oid, base)?;
+        announce_addition(statements.connection, context, prepared, oid, base)?;
     }
     Ok(Outcome::Created)
 }

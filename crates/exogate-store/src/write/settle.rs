@@ -46,10 +46,8 @@ pub(crate) fn settle(connection: &Connection, context: &Context, plan: &Plan<'_>
         if plan.covers(part.coverage()) {
             changes += announce_created(connection, context, part)?;
         }
-        if plan.deletes(part) {
-            doom(connection, context, part)?;
-        }
     }
+    doom(connection, context, OBJECTS.iter().filter(|part| plan.deletes(**part)))?;
     for facet in Facet::ALL {
         let covered = plan.covers(Coverage::Grants(facet));
         deleted += settle_grants::settle(connection, context, facet, covered, plan.delete_unseen)?;
@@ -116,14 +114,20 @@ pub(crate) fn erase_one(
     Ok(())
 }
 
-/// Notes the objects of a part that this run did not see.
-fn doom(connection: &Connection, context: &Context, part: Part) -> Result<(), Fault> {
+/// Notes the objects of these parts that this run did not see, in one scan.
+fn doom<'a>(
+    connection: &Connection,
+    context: &Context,
+    parts: impl Iterator<Item = &'a Part>,
+) -> Result<(), Fault> {
+    let parts: Vec<i64> = parts.map(|part| part.number()).collect();
     connection
         .prepare_cached(
             "INSERT INTO temp.doomed (part, oid)
-             SELECT part, oid FROM marks NOT INDEXED WHERE part = ?1 AND source = ?2 AND seen_run < ?3",
+             SELECT part, oid FROM marks NOT INDEXED
+             WHERE seen_run < ?3 AND source = ?2 AND part IN (SELECT value FROM json_each(?1))",
         )?
-        .execute((part.number(), context.source, context.run))?;
+        .execute((codec::to_json("parts", &parts)?, context.source, context.run))?;
     Ok(())
 }
 
@@ -219,7 +223,7 @@ fn erase(connection: &Connection, context: &Context, part: Part, by: Part) -> Re
 
 /// Attributes that are gone from objects that are still there: a modification of those.
 fn delete_additions(connection: &Connection, context: &Context, part: Part) -> Result<u64, Fault> {
-    doom(connection, context, part)?;
+    doom(connection, context, std::iter::once(&part))?;
     let doomed: Vec<(i64, i64, String)> = connection
         .prepare_cached(
             "SELECT d.oid, k.first_run, i.id FROM temp.doomed d

@@ -234,8 +234,7 @@ pub(crate) fn resolve(
     let mut rows = statement.query(key)?;
     let Some(row) = rows.next()? else { return Ok(()) };
     let (number, resolved_run, before): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    let before = codec::principal(&before)?;
-    if resolved_run != 0 && before.id() != principal.id() {
+    if resolved_run != 0 && codec::principal(&before)?.id() != principal.id() {
         announce_new_principal(connection, context, number, principal)?;
     }
     let oid = match principal.id() {

@@ -87,7 +87,7 @@ async fn remember(work: &Work, asking: &mut Asking<'_>) -> Result<u64, StreamErr
     loop {
         let page = work.run.mailboxes_to_read(&kinds, Facet::MailboxPermission, after, PAGE).await?;
         for mailbox in page.items {
-            new += u64::from(asking.add(mailbox));
+            new += u64::from(asking.add(mailbox.reference));
         }
         after = page.next;
         if after.is_none() {

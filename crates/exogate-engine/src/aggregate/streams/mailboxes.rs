@@ -31,7 +31,7 @@ impl Listing for Mailboxes<'_> {
     fn take(&mut self, records: Vec<Record>, batch: &mut Batch) -> Result<u64, StreamError> {
         let options = &self.work.context.options;
         for record in &records {
-            let row = match mailboxes::mailbox(record, &self.reader, &mut self.misfits)? {
+            let row = match mailboxes::identity(record)? {
                 mailboxes::Listed::Mailbox(row) => *row,
                 mailboxes::Listed::System => continue,
                 mailboxes::Listed::Unjoined => {
@@ -49,9 +49,9 @@ impl Listing for Mailboxes<'_> {
                 }
                 self.governed.push(reference(&row));
             }
-            batch.mailboxes.push(row);
+            batch.rendered_mailboxes.push((row, self.reader.render(record, &mut self.misfits)));
         }
-        Ok(batch.mailboxes.len() as u64)
+        Ok(batch.rendered_mailboxes.len() as u64)
     }
 
     fn submitted(&mut self) {

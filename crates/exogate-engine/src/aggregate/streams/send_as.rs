@@ -11,7 +11,7 @@ use std::sync::Arc;
 use exogate_microsoft::exchange::{Cmdlet, ExchangeClient};
 use exogate_microsoft::record::Record;
 use exogate_microsoft::{ErrorKind, WireError};
-use exogate_store::{Batch, Facet, GrantRow, MailboxRef, SourceStore, StoreError};
+use exogate_store::{Batch, Facet, GrantRow, MailboxRef, MailboxRow, NamedMailbox, SourceStore, StoreError};
 
 use super::super::error::StreamError;
 use super::super::progress::StreamState;
@@ -108,11 +108,18 @@ impl Governed {
     /// With the texts that the store knows.
     pub async fn of(store: &SourceStore, reference: MailboxRef) -> Result<Option<Self>, StoreError> {
         let Some(known) = store.mailbox(&reference.key).await? else { return Ok(None) };
-        let row = known.mailbox;
-        let texts =
-            [row.exchange_guid, row.name, row.distinguished_name, Some(row.key), Some(row.primary_smtp)];
-        let texts = texts.into_iter().flatten().map(|text| text.to_lowercase()).collect();
-        Ok(Some(Self { reference, texts }))
+        let MailboxRow { name, distinguished_name, .. } = known.mailbox;
+        Ok(Some(NamedMailbox { reference, name, distinguished_name }.into()))
+    }
+}
+
+impl From<NamedMailbox> for Governed {
+    fn from(NamedMailbox { reference, name, distinguished_name }: NamedMailbox) -> Self {
+        let MailboxRef { key, primary_smtp, exchange_guid, .. } = &reference;
+        let own = [Some(key), Some(primary_smtp), exchange_guid.as_ref()];
+        let other = [name.as_ref(), distinguished_name.as_ref()];
+        let texts = own.into_iter().chain(other).flatten().map(|text| text.to_lowercase()).collect();
+        Self { reference, texts }
     }
 }
 
@@ -123,9 +130,7 @@ async fn governed(work: &Work) -> Result<Vec<Governed>, StreamError> {
     let mut after = None;
     loop {
         let page = work.run.mailboxes_to_read(&kinds, Facet::SendAs, after, PAGE).await?;
-        for reference in page.items {
-            all.extend(Governed::of(&work.store, reference).await?);
-        }
+        all.extend(page.items.into_iter().map(Governed::from));
         after = page.next;
         if after.is_none() {
             return Ok(all);

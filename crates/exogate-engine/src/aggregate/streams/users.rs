@@ -22,7 +22,9 @@ struct Users {
 
 impl Listing for Users {
     fn take(&mut self, records: Vec<Record>, batch: &mut Batch) -> Result<u64, StreamError> {
-        batch.users = users::users(&records, &self.reader, &mut self.misfits)?;
+        let rows = users::identities(&records)?;
+        let attributes = records.iter().map(|record| self.reader.render(record, &mut self.misfits));
+        batch.rendered_users = rows.into_iter().zip(attributes).collect();
         Ok(records.len() as u64)
     }
 

@@ -1,0 +1,154 @@
+//! The first load of an empty store. While all that comes is new, the indices that only look-ups need
+//! are set aside, and made in one go when somebody needs them: sorted, that costs a fraction of what
+//! it costs row by row.
+//!
+//! What the indices would tell the one who loads, this remembers instead: which ids have an integer,
+//! and which objects are stored. An object that comes twice, anybody else who writes, and more than is
+//! to be remembered: each ends it. That indices are aside is written in the store, so whoever opens it
+//! after a crash makes them.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension};
+use uuid::Uuid;
+
+use crate::codec::{self, Part};
+use crate::error::Fault;
+
+/// The indices that are set aside, and the part of the state that alone fills the table.
+const ASIDE: [(&str, Option<Part>); 10] = [
+    ("users_by_oid", Some(Part::Users)),
+    ("users_by_upn", Some(Part::Users)),
+    ("user_attributes_by_oid", Some(Part::Users)),
+    ("mailboxes_by_oid", Some(Part::Mailboxes)),
+    ("mailboxes_by_address", Some(Part::Mailboxes)),
+    ("mailbox_attributes_by_oid", Some(Part::Mailboxes)),
+    ("cas_attributes_by_oid", Some(Part::Cas)),
+    ("ids_by_id", None),
+    ("marks_by_oid", None),
+    ("memberships_by_member", None),
+];
+/// Ids that are remembered at most: some sixteen MiB, and sorting them takes no more.
+const MOST: usize = 400_000;
+
+/// What the run that loads an empty store has stored so far.
+#[derive(Debug)]
+pub(crate) struct Loading {
+    run: i64,
+    guids: HashMap<u128, i64>,
+    /// Ids that are no GUIDs.
+    texts: HashMap<String, i64>,
+    /// A bit for every object that is stored, by part.
+    stored: [Vec<u64>; Part::COUNT],
+}
+
+/// Sets the indices aside for a run that begins, if nothing is stored yet.
+pub(crate) fn begin(connection: &Connection, run: i64) -> Result<Option<Loading>, Fault> {
+    let is_empty: bool = connection.query_row(
+        "SELECT NOT EXISTS (SELECT 1 FROM ids) AND NOT EXISTS (SELECT 1 FROM marks)",
+        [],
+        |row| row.get(0),
+    )?;
+    if !is_empty {
+        return Ok(None);
+    }
+    for (name, _) in ASIDE {
+        connection.execute(
+            "INSERT INTO indices_aside (name, sql)
+             SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND name = ?1",
+            [name],
+        )?;
+        connection.execute_batch(&format!("DROP INDEX {name}"))?;
+    }
+    let (guids, texts, stored) = Default::default();
+    Ok(Some(Loading { run, guids, texts, stored }))
+}
+
+/// Whether indices are aside.
+pub(crate) fn is_under_way(connection: &Connection) -> Result<bool, Fault> {
+    Ok(connection.prepare_cached("SELECT 1 FROM indices_aside")?.exists([])?)
+}
+
+/// Makes the indices that only this part needs: all of it is there.
+pub(crate) fn complete(connection: &Connection, part: Part) -> Result<(), Fault> {
+    for (name, of) in ASIDE {
+        if of != Some(part) {
+            continue;
+        }
+        let sql: Option<String> = connection
+            .query_row("SELECT sql FROM indices_aside WHERE name = ?1", [name], |row| row.get(0))
+            .optional()?;
+        if let Some(sql) = sql {
+            connection.execute_batch(&sql)?;
+            connection.execute("DELETE FROM indices_aside WHERE name = ?1", [name])?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the indices that are aside.
+pub(crate) fn end(connection: &Connection) -> Result<(), Fault> {
+    let indices = connection
+        .prepare("SELECT sql FROM indices_aside ORDER BY rowid")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<Vec<String>, _>>()?;
+    for sql in indices {
+        connection.execute_batch(&sql)?;
+    }
+    connection.execute("DELETE FROM indices_aside", [])?;
+    Ok(())
+}
+
+impl Loading {
+    /// Whether it is this run that loads, and there is room for more.
+    pub(crate) fn goes_on(&self, run: i64) -> bool {
+        self.run == run && self.guids.len() + self.texts.len() < MOST
+    }
+
+    /// The integer of an id; it gets one if it has none. Says whether it is new.
+    pub(crate) fn intern(
+        &mut self,
+        connection: &Connection,
+        source: i64,
+        id: &str,
+    ) -> Result<(i64, bool), Fault> {
+        let add = || -> Result<i64, Fault> {
+            connection
+                .prepare_cached("INSERT INTO ids (source, id) VALUES (?1, ?2)")?
+                .execute((source, codec::id(id)))?;
+            Ok(connection.last_insert_rowid())
+        };
+        let known = match guid(id) {
+            Some(guid) => self.guids.get(&guid),
+            None => self.texts.get(&codec::id(id)),
+        };
+        if let Some(oid) = known {
+            return Ok((*oid, false));
+        }
+        let oid = add()?;
+        match guid(id) {
+            Some(guid) => self.guids.insert(guid, oid),
+            None => self.texts.insert(codec::id(id), oid),
+        };
+        Ok((oid, true))
+    }
+
+    /// Notes that an object is stored; whether it was not before.
+    pub(crate) fn store(&mut self, part: Part, oid: i64) -> bool {
+        let Ok(place) = usize::try_from(oid) else { return false };
+        let Some(bits) = self.stored.get_mut(part.index()) else { return false };
+        let (word, bit) = (place / 64, 1 << (place % 64));
+        if bits.len() <= word {
+            bits.resize((word + 1).next_power_of_two(), 0);
+        }
+        let Some(word) = bits.get_mut(word) else { return false };
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    }
+}
+
+/// The number of an id in the usual form of a GUID, which has a single spelling but for case.
+pub(super) fn guid(id: &str) -> Option<u128> {
+    (id.len() == 36).then(|| Uuid::try_parse(id).ok()).flatten().map(|id| id.as_u128())
+}

@@ -1,0 +1,89 @@
+//! What the writer remembers from one transaction to the next. All of it can be forgotten at any time.
+
+use rusqlite::Connection;
+
+use super::ids::Lately;
+use super::loading::{self, Loading};
+use crate::codec::Part;
+use crate::error::Fault;
+
+/// Right as long as no transaction is taken back; then it has to be forgotten.
+pub(crate) struct Memory {
+    lately: Lately,
+    loading: Option<Loading>,
+}
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        Self { lately: Lately::new(), loading: None }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn forget(&mut self) {
+        self.lately.forget();
+        self.loading = None;
+    }
+
+    /// Takes up what a run that begins knows of the empty store.
+    pub(crate) fn load(&mut self, loading: Loading) {
+        self.loading = Some(loading);
+    }
+
+    /// Whether an empty store is being loaded.
+    pub(crate) fn is_loading(&self) -> bool {
+        self.loading.is_some()
+    }
+
+    /// Looks, as a transaction begins, whether somebody else ended the loading; ends it, or what a
+    /// process left of it that is no more, unless the transaction goes on with it.
+    pub(crate) fn agree(&mut self, connection: &Connection, goes_on: bool) -> Result<(), Fault> {
+        if !loading::is_under_way(connection)? {
+            self.loading = None;
+        } else if !goes_on || self.loading.is_none() {
+            self.end_loading(connection)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the loading unless it is this run's, and small enough.
+    pub(crate) fn admit(&mut self, connection: &Connection, run: i64) -> Result<(), Fault> {
+        match &self.loading {
+            Some(loading) if !loading.goes_on(run) => self.end_loading(connection),
+            _ => Ok(()),
+        }
+    }
+
+    /// The integer of an id; it gets one if it has none. Says whether it is new. `fresh`: of its
+    /// source, little is stored yet.
+    pub(crate) fn intern(
+        &mut self,
+        connection: &Connection,
+        source: i64,
+        id: &str,
+        fresh: bool,
+    ) -> Result<(i64, bool), Fault> {
+        match &mut self.loading {
+            Some(loading) => loading.intern(connection, source, id),
+            None => self.lately.intern(connection, source, id, fresh),
+        }
+    }
+
+    /// To be called before an object is stored: one that comes twice ends the loading.
+    pub(crate) fn expect(&mut self, connection: &Connection, part: Part, oid: i64) -> Result<(), Fault> {
+        let is_new = self.loading.as_mut().is_none_or(|loading| loading.store(part, oid));
+        if is_new { Ok(()) } else { self.end_loading(connection) }
+    }
+
+    /// To be called when a part was read to its end: what comes of it now is little.
+    pub(crate) fn complete(&mut self, connection: &Connection, part: Part) -> Result<(), Fault> {
+        match &self.loading {
+            Some(_) => loading::complete(connection, part),
+            None => Ok(()),
+        }
+    }
+
+    fn end_loading(&mut self, connection: &Connection) -> Result<(), Fault> {
+        self.loading = None;
+        loading::end(connection)
+    }
+}
