@@ -298,7 +298,8 @@ impl Writer {
 
 /// Makes the indices that a process left aside which is no more.
 pub(crate) fn make_indices(connection: &mut Connection, now: i64) -> Result<(), Fault> {
-    if !loading::is_under_way(connection)? {
+    // Who is loading is not waited for.
+    if !loading::is_under_way(connection)? || lease::is_any_held(connection, now)? {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
