@@ -47,7 +47,7 @@ pub(crate) fn refuse_if_taken(connection: &Connection, source: (i64, &str), now:
         )
         .optional()?;
     let Some((taken, expires, holder, process)) = lease else { return Ok(()) };
-    if !is_alive(expires, process.as_deref(), now) {
+    if !is_alive(expires, LASTS, process.as_deref(), now) {
         return Ok(());
     }
     Err(StoreError::AlreadyRunning {
@@ -64,7 +64,7 @@ pub(crate) fn holds(connection: &Connection, run: i64, now: i64) -> Result<bool,
         .prepare_cached("SELECT expires_at, process FROM leases WHERE run = ?1")?
         .query_row([run], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?)))
         .optional()?;
-    Ok(lease.is_some_and(|(expires, process)| is_alive(expires, process.as_deref(), now)))
+    Ok(lease.is_some_and(|(expires, process)| is_alive(expires, LASTS, process.as_deref(), now)))
 }
 
 /// Whether somebody alive has any lease.
@@ -104,9 +104,10 @@ pub(crate) fn release(connection: &Connection, source: i64, token: &str) -> Resu
     Ok(())
 }
 
-fn is_alive(expires: i64, process: Option<&str>, now: i64) -> bool {
+/// Whether a lease that lasts so long, and ends then, still is somebody's.
+pub(crate) fn is_alive(expires: i64, lasts: i64, process: Option<&str>, now: i64) -> bool {
     // An end far in the future was written by a clock that has been set back since.
-    if expires <= now || expires > now + 2 * LASTS {
+    if expires <= now || expires > now + 2 * lasts {
         return false;
     }
     process.is_none_or(|process| !is_known_dead(process))
@@ -167,8 +168,8 @@ mod tests {
 
     #[test]
     fn a_lease_ends_by_time_or_by_a_clock_set_back() {
-        assert!(is_alive(LASTS, None, 0));
-        assert!(!is_alive(LASTS, None, LASTS));
-        assert!(!is_alive(1_000_000, None, 0));
+        assert!(is_alive(LASTS, LASTS, None, 0));
+        assert!(!is_alive(LASTS, LASTS, None, LASTS));
+        assert!(!is_alive(1_000_000, LASTS, None, 0));
     }
 }

@@ -327,3 +327,35 @@ async fn what_is_listed_and_read_by_itself_in_one_run_is_told_once() {
     let told = source.changes(0, 10).await.unwrap();
     assert_eq!(told.iter().map(|change| change.id.as_str()).collect::<Vec<_>>(), ["u2"], "{told:?}");
 }
+
+#[tokio::test]
+async fn a_webhook_is_one_services_at_a_time() {
+    let bench = Bench::new();
+    let (here, there) = (bench.source().await, bench.source().await);
+    assert!(here.take_webhook("siem", "a").await.unwrap());
+    assert!(!there.take_webhook("siem", "b").await.unwrap());
+    assert!(there.take_webhook("other", "b").await.unwrap(), "each webhook by itself");
+    // Kept for as long as it is asked for again, however long that is.
+    for _ in 0..20 {
+        bench.clock.forward(15);
+        assert!(here.take_webhook("siem", "a").await.unwrap());
+        assert!(!there.take_webhook("siem", "b").await.unwrap());
+    }
+    there.release_webhook("siem", "b").await.unwrap();
+    assert!(!there.take_webhook("siem", "b").await.unwrap(), "only its own turn can be given up");
+    here.release_webhook("siem", "a").await.unwrap();
+    assert!(there.take_webhook("siem", "b").await.unwrap());
+    assert!(!here.take_webhook("siem", "a").await.unwrap());
+    // Who is heard of no more loses it, and does not get it back by coming late.
+    bench.clock.forward(61);
+    assert!(here.take_webhook("siem", "a").await.unwrap());
+    assert!(!there.take_webhook("siem", "b").await.unwrap());
+
+    let connection = rusqlite::Connection::open(bench.path()).unwrap();
+    connection
+        .execute("UPDATE webhook_leases SET process = replace(process, ' ' || ?1 || ' ', ' 999999999 ')", [
+            std::process::id().to_string(),
+        ])
+        .unwrap();
+    assert!(there.take_webhook("siem", "b").await.unwrap(), "a process that is gone blocks nobody");
+}

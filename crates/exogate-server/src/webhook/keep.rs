@@ -1,15 +1,20 @@
-//! The webhooks of a service at work, each by itself: a slow receiver holds up no other.
+//! The webhooks of a service at work, each by itself: a slow receiver holds up no other. Of several services
+//! over one store, one delivers to a webhook, and another takes over when that one is gone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use exogate_store::{SourceStore, StoreError};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{Courier, Step, Webhook};
 use crate::gateway::{Gateway, Source};
 
 /// How often the feed is looked at. Whoever writes to it need not be this process.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often it is seen to that the turn at a webhook stays here.
+const KEPT: Duration = Duration::from_secs(5);
 /// After a fault of the store.
 const TROUBLE: Duration = Duration::from_secs(10);
 
@@ -24,16 +29,34 @@ pub fn keep(gateway: &Gateway) {
 }
 
 async fn keep_one(gateway: Gateway, source: Arc<Source>, hook: Arc<Webhook>) {
-    let mut courier = Courier::new(source.store.clone(), Arc::clone(&hook), Arc::clone(&gateway.clock));
+    let turn = Turn { store: source.store.clone(), name: hook.name.clone(), token: Uuid::new_v4().to_string() };
+    deliver(&gateway, &source, &hook, &turn).await;
+    // Who cannot say so any more is found dead by the others.
+    if let Err(error) = turn.store.release_webhook(&turn.name, &turn.token).await {
+        tracing::debug!(source = source.name, webhook = hook.name, %error, "a webhook is not given over");
+    }
+}
+
+async fn deliver(gateway: &Gateway, source: &Source, hook: &Arc<Webhook>, turn: &Turn) {
+    let mut courier = Courier::new(source.store.clone(), Arc::clone(hook), Arc::clone(&gateway.clock));
     loop {
+        let work = async {
+            if !turn.is_ours().await? {
+                return Ok(Step::Idle);
+            }
+            tokio::select! {
+                step = courier.step() => step,
+                lost = turn.lost() => lost.map(|()| Step::Idle),
+            }
+        };
         let step = tokio::select! {
             biased;
             () = gateway.life.leaving.cancelled() => return,
-            step = courier.step() => step,
+            step = work => step,
         };
         let wait = match step {
             Ok(step) => {
-                tell(&source, &hook, &step);
+                tell(source, hook, &step);
                 rest(&step, gateway.clock.now())
             }
             Err(error) => {
@@ -45,6 +68,29 @@ async fn keep_one(gateway: Gateway, source: Arc<Source>, hook: Arc<Webhook>) {
             biased;
             () = gateway.life.stopping.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// The turn of this service at a webhook.
+struct Turn {
+    store: SourceStore,
+    name: String,
+    token: String,
+}
+
+impl Turn {
+    async fn is_ours(&self) -> Result<bool, StoreError> {
+        self.store.take_webhook(&self.name, &self.token).await
+    }
+
+    /// Keeps it, however long a receiver takes; ends when somebody else has it.
+    async fn lost(&self) -> Result<(), StoreError> {
+        loop {
+            tokio::time::sleep(KEPT).await;
+            if !self.is_ours().await? {
+                return Ok(());
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ mod audit;
 mod backlog;
 mod cursors;
 mod settle;
+mod turns;
 mod webhooks;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ pub use self::ages::{Ages, MailboxReads};
 pub use self::audit::AuditNote;
 pub use self::backlog::{Backlog, Waiting};
 pub use self::cursors::FeedCursor;
+use self::turns::Turn;
 pub use self::webhooks::{DeadLetter, WebhookState};
 use crate::batch::{Coverage, Facet};
 use crate::error::{Fault, StoreError};
@@ -213,6 +215,38 @@ impl SourceStore {
                     webhooks::bury(transaction, source, &name, &dead)?;
                     webhooks::put(transaction, source, &name, &state)
                 })
+            })
+            .await
+    }
+
+    /// Takes or keeps the turn to deliver to a webhook, for whoever bears this token; `false` while somebody else
+    /// who is alive has it. To be asked for again every few seconds.
+    pub async fn take_webhook(&self, name: &str, token: &str) -> Result<bool, StoreError> {
+        let now = self.store().now();
+        let (source, name, token) = (self.number(), name.to_owned(), token.to_owned());
+        let (asked, by) = (name.clone(), token.clone());
+        let turn = self.read(move |connection, source| turns::look(connection, source, &asked, &by, now));
+        match turn.await? {
+            Turn::Ours => Ok(true),
+            Turn::Theirs => Ok(false),
+            Turn::Open => {
+                self.store()
+                    .write(move |writer| {
+                        writer.transact(|transaction, now| {
+                            turns::take(transaction, source, &name, &token, now)
+                        })
+                    })
+                    .await
+            }
+        }
+    }
+
+    /// Gives the turn at a webhook to others, if this token has it.
+    pub async fn release_webhook(&self, name: &str, token: &str) -> Result<(), StoreError> {
+        let (source, name, token) = (self.number(), name.to_owned(), token.to_owned());
+        self.store()
+            .write(move |writer| {
+                writer.transact(|transaction, _| turns::give_up(transaction, source, &name, &token))
             })
             .await
     }
