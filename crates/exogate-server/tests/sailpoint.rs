@@ -517,12 +517,18 @@ async fn what_is_wrong_gets_the_right_status_in_the_words_of_the_runner() {
         let forged = Runner { client: client_with(Some(forged)), ..Runner::of(&served, Scope::Read).await };
         forged.post("/sailpoint/contoso", list.into()).await.refused(StatusCode::UNAUTHORIZED, "");
     }
+    for (path, allowed) in [
+        ("/sailpoint", "POST"),
+        ("/sailpoint/contoso", "POST"),
+        ("/sailpoint/contoso/any/deeper/path", "POST"),
+        ("/sailpoint/contoso/connector-spec.json", "GET,HEAD,POST"),
+    ] {
+        let answer = runner.client.delete(served.url(path)).send().await.unwrap();
+        let allow = answer.headers()["allow"].to_str().unwrap().to_owned();
+        assert_eq!((answer.status(), allow.as_str()), (StatusCode::METHOD_NOT_ALLOWED, allowed), "{path}");
+        assert!(answer.text().await.unwrap().starts_with("generic error: \n + ConnectorError: "));
+    }
     let url = served.url("/sailpoint/contoso");
-    let answer = runner.client.get(&url).send().await.unwrap();
-    assert_eq!(
-        (answer.status(), &answer.headers()["allow"]),
-        (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap())
-    );
     let form = runner.client.post(&url).header("content-type", "text/plain").body(list).send().await.unwrap();
     assert_eq!(form.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert!(form.text().await.unwrap().starts_with("generic error: \n + ConnectorError: "));

@@ -120,9 +120,9 @@ async fn unknown() -> Response {
         .into_response()
 }
 
-async fn wrong_method() -> Response {
-    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "commands are posted; use POST");
-    ([("allow", "POST")], refusal).into_response()
+/// The router adds which methods there are.
+async fn wrong_method() -> Refusal {
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "commands are posted; use POST")
 }
 
 impl Door {
