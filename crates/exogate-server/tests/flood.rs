@@ -9,8 +9,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use exogate_server::Scope;
+use exogate_server::auth::token;
 use exogate_server::serve::Limits;
 use futures::StreamExt;
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use support::{Served, Setup, client_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,7 +40,11 @@ async fn raw(addr: SocketAddr, bytes: &[u8]) -> Option<Answer> {
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
+    understand(&answer)
+}
+
+fn understand(answer: &[u8]) -> Option<Answer> {
+    let answer = String::from_utf8_lossy(answer).into_owned();
     let (head, text) = answer.split_once("\r\n\r\n")?;
     let kind = head.to_ascii_lowercase();
     let kind = kind.split("content-type: ").nth(1).and_then(|rest| rest.lines().next());
@@ -134,6 +140,118 @@ async fn broken_bodies_are_refused_by_every_door_in_its_own_words() {
     served.stop().await;
 }
 
+/// Sends a head and then pieces, one after the other, until something is answered or the connection is closed.
+async fn pour(addr: SocketAddr, head: &str, piece: &[u8], pieces: usize) -> Option<Answer> {
+    let (mut reading, mut writing) = TcpStream::connect(addr).await.unwrap().into_split();
+    let pouring = async {
+        writing.write_all(head.as_bytes()).await.ok()?;
+        for _ in 0..pieces {
+            writing.write_all(piece).await.ok()?;
+        }
+        // Silent, and still there.
+        std::future::pending::<Option<()>>().await
+    };
+    let mut answer = Vec::new();
+    let listening = async {
+        // What was answered before the connection broke counts.
+        let _ = reading.read_to_end(&mut answer).await;
+    };
+    tokio::pin!(listening);
+    tokio::select! {
+        _ = pouring => listening.await,
+        () = &mut listening => {}
+    }
+    understand(&answer)
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn what_is_too_large_or_too_slow_is_refused_by_every_door_in_its_own_words_and_fills_no_memory() {
+    let _alone = TOGETHER.write().await;
+    const PIECE: usize = 100_000;
+    let limits = Limits { body_time: SOON, ..Limits::default() };
+    let served = Served::with(Setup { limits, aggregate: false, ..Setup::default() }).await;
+    let token = served.token(Scope::Admin).await;
+    let piece = vec![b' '; PIECE];
+    let chunk = [format!("{PIECE:x}\r\n").as_bytes(), &piece, b"\r\n"].concat();
+    let before = memory();
+    for (method, target, kind, complains) in PLACES {
+        let head = |more: &str| {
+            format!(
+                "{method} {target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: {kind}\r\n\
+                 connection: close\r\n{more}\r\n\r\n"
+            )
+        };
+        let promised = head("content-length: 100000000");
+        let asked = [
+            ("100 MB, promised and not sent", 413, pour(served.addr, &promised, b"", 0).await),
+            ("100 MB, promised and sent", 413, pour(served.addr, &promised, &piece, 1000).await),
+            (
+                "100 MB, piece by piece",
+                413,
+                pour(served.addr, &head("transfer-encoding: chunked"), &chunk, 1000).await,
+            ),
+            (
+                "a piece and nothing more",
+                408,
+                pour(served.addr, &head("content-length: 1000"), b"{\"type\":", 1).await,
+            ),
+            (
+                "a chunk and nothing more",
+                408,
+                pour(served.addr, &head("transfer-encoding: chunked"), b"1\r\n{\r\n", 1).await,
+            ),
+        ];
+        for (what, status, answer) in asked {
+            // Who goes on sending may find the connection closed before the answer.
+            let Some(answer) = answer else {
+                assert!(what.ends_with("sent") || what.ends_with("piece"), "{method} {target} {what}: nothing");
+                continue;
+            };
+            assert_eq!(answer.status, status, "{method} {target} {what}: {answer:?}");
+            assert!(answer.kind.starts_with(complains), "{method} {target} {what}: {answer:?}");
+            assert!(!answer.text.is_empty(), "{method} {target} {what}");
+        }
+        // Within what the service takes, and beyond what any command can be.
+        let large = request(method, target, &token, kind, &vec![b' '; 5_000_000]);
+        let large = raw(served.addr, &large).await.unwrap();
+        assert!([400, 413].contains(&large.status), "{method} {target}: {large:?}");
+        assert!(large.kind.starts_with(complains), "{method} {target}: {large:?}");
+    }
+    let grown = memory().saturating_sub(before);
+    assert!(grown < 64 * 1024 * 1024, "{} MiB more", grown / 1024 / 1024);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn credentials_that_are_worth_nothing_are_refused_by_every_door_in_its_own_words() {
+    let _together = TOGETHER.read().await;
+    let served = Served::with(Setup { aggregate: false, ..Setup::default() }).await;
+    let good = served.token(Scope::Admin).await;
+    let [expired, revoked] = ["expired", "revoked"].map(|name| {
+        let end = (name == "expired").then(|| support::clock().now() - Duration::from_secs(1));
+        (name, token::mint(name, Scope::Admin, None, end))
+    });
+    let mut bad = vec![format!("{}x", &good[..good.len() - 1]), "eyJhbGciOiJub25lIn0.e30.".to_owned()];
+    for (name, (secret, kept)) in [expired, revoked] {
+        served.tokens.add(kept).await.unwrap();
+        if name == "revoked" {
+            served.tokens.revoke(name).await.unwrap().unwrap();
+        }
+        bad.push(secret.expose_secret().to_owned());
+    }
+    for token in bad {
+        for at in [0, 4, 9] {
+            let (method, target, kind, complains) = PLACES[at];
+            let answer = raw(served.addr, &request(method, target, &token, kind, b"{}")).await.unwrap();
+            assert_eq!(answer.status, 401, "{target}: {answer:?}");
+            assert!(answer.kind.starts_with(complains), "{target}: {answer:?}");
+            assert!(!answer.text.contains(&token), "{target}: {answer:?}");
+        }
+    }
+    served.stop().await;
+}
+
 #[tokio::test]
 async fn no_path_leads_astray() {
     let _together = TOGETHER.read().await;
@@ -189,6 +307,14 @@ async fn no_path_leads_astray() {
                 continue;
             };
             assert!((200..500).contains(&answer.status), "{method} {shown}: {answer:?}");
+            let wanted = match shown {
+                at if at.starts_with("/scim/v2") => "application/scim+json",
+                at if at.starts_with("/sailpoint") => "application/x-ndjson",
+                _ => "application/problem+json",
+            };
+            // What is no request at all is refused without a word.
+            let silent = answer.status == 400 && answer.text.is_empty();
+            assert!(answer.status < 400 || silent || answer.kind.starts_with(wanted), "{method} {shown}: {answer:?}");
             let well = answer.status < 300 && !answer.text.contains("\"Resources\":[]");
             let about_own = shown.starts_with("/scim/v2/contoso/Users?") && method == "GET";
             assert!(!well || about_own, "{method} {shown}: {answer:?}");
