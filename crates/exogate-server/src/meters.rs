@@ -3,13 +3,15 @@
 //! Counters are raised where things happen; what is a state is read when somebody asks, in
 //! [`Meters::render`]. Label values are names of configuration and of this program, never of people.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use exogate_engine::provision::PlanResult;
 use exogate_model::operation::Outcome;
-use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, Unit};
+use metrics::{Counter, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use crate::gateway::Gateway;
@@ -45,10 +47,21 @@ const WEBHOOK_DEAD: &str = "exogate_webhook_dead_letters";
 const WEBHOOK_FAILING: &str = "exogate_webhook_failing_seconds";
 const BUILD: &str = "exogate_build_info";
 
+/// So many durations wait to be put into their buckets, if nobody asks for metrics.
+const UPKEEP: u64 = 8192;
+
 /// The counters of one service. Clones share them.
 #[derive(Clone)]
 pub struct Meters {
     recorder: Arc<PrometheusRecorder>,
+    answered: Arc<Answered>,
+}
+
+/// Meters of answers, by door, method and status: found without building their labels anew for each.
+#[derive(Default)]
+struct Answered {
+    meters: RwLock<HashMap<(&'static str, &'static str, u16), (Counter, Histogram)>>,
+    count: AtomicU64,
 }
 
 impl fmt::Debug for Meters {
@@ -61,7 +74,7 @@ impl Default for Meters {
     fn default() -> Self {
         let builder = PrometheusBuilder::new();
         let builder = builder.set_buckets(&BUCKETS).expect("there are buckets");
-        let meters = Self { recorder: Arc::new(builder.build_recorder()) };
+        let meters = Self { recorder: Arc::new(builder.build_recorder()), answered: Arc::default() };
         meters.describe();
         meters
     }
@@ -70,15 +83,24 @@ impl Default for Meters {
 impl Meters {
     /// A request was answered, or its answer began.
     pub fn request(&self, door: &'static str, method: &http::Method, status: u16, took: Duration) {
-        let method = match method.as_str() {
-            "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS" => method.as_str().to_owned(),
-            // A caller may invent methods, but not series.
-            _ => "other".to_owned(),
-        };
-        let labels = [("door", door.to_owned()), ("method", method), ("status", status.to_string())];
-        self.count(HTTP_REQUESTS, &labels, 1);
-        let key = key(HTTP_SECONDS, &[("door", door.to_owned())]);
-        self.recorder.register_histogram(&key, &METADATA).record(took.as_secs_f64());
+        // A caller may invent methods, but not series.
+        const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+        let method = METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or("other");
+        let of = (door, method, status);
+        let known = self.answered.meters.read().unwrap_or_else(PoisonError::into_inner).get(&of).cloned();
+        let (counter, seconds) = known.unwrap_or_else(|| {
+            let labels =
+                [("door", door.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];
+            let counter = self.recorder.register_counter(&key(HTTP_REQUESTS, &labels), &METADATA);
+            let seconds = self.recorder.register_histogram(&key(HTTP_SECONDS, &labels[..1]), &METADATA);
+            let mut meters = self.answered.meters.write().unwrap_or_else(PoisonError::into_inner);
+            meters.entry(of).or_insert((counter, seconds)).clone()
+        });
+        counter.increment(1);
+        seconds.record(took.as_secs_f64());
+        if self.answered.count.fetch_add(1, Ordering::Relaxed) % UPKEEP == UPKEEP - 1 {
+            self.recorder.handle().run_upkeep();
+        }
     }
 
     /// A request did not come to its door.

@@ -8,6 +8,11 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer one is not taken over.
 const LONGEST: usize = 128;
 
+/// A new one. It has to differ from others and is no secret: the system is not asked for each.
+fn made() -> String {
+    uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
+}
+
 /// Id of a request; an extension of each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(String);
@@ -20,7 +25,7 @@ impl RequestId {
                 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
         };
         let given = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(sound);
-        Self(given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned))
+        Self(given.map_or_else(made, str::to_owned))
     }
 
     /// As text.

@@ -84,7 +84,6 @@ impl Guard {
     }
 
     async fn recognise(&self, request: Request) -> Result<(Caller, Request), Response> {
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
         let (parts, body) = request.into_parts();
         let why = match self.watch.front.authenticator.recognise(&parts).await {
             Ok(caller) => return Ok((caller, Request::from_parts(parts, body))),
@@ -94,6 +93,7 @@ impl Guard {
             let wait = Duration::from_secs(5);
             return Err(self.refuse_for_now(StatusCode::SERVICE_UNAVAILABLE, &why.to_string(), wait));
         }
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_string());
         if let Err(wait) = self.watch.failures.take(peer.as_deref().unwrap_or_default()) {
             let detail = "too many requests without a valid credential; wait before the next one";
             return Err(self.refuse_for_now(StatusCode::TOO_MANY_REQUESTS, detail, wait));
@@ -111,6 +111,9 @@ impl Guard {
 
     /// The whole body, if it is neither too large nor too slow.
     async fn take_body(&self, body: Body) -> Result<Bytes, Response> {
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
         let limits = &self.watch.front.limits;
         let too_large = || {
             let detail = format!("the body is larger than the {} bytes that are allowed", limits.body);
@@ -134,7 +137,9 @@ impl Guard {
 
     async fn admit(&self, request: Request, next: Next) -> Result<Response, Response> {
         let (caller, request) = self.recognise(request).await?;
-        if let Err(wait) = self.watch.rate.take(&caller.key()) {
+        if self.watch.rate.is_limited()
+            && let Err(wait) = self.watch.rate.take(&caller.key())
+        {
             self.watch.meters.refused(self.door, "rate");
             let detail = "too many requests; wait before the next one";
             return Err(self.refuse_for_now(StatusCode::TOO_MANY_REQUESTS, detail, wait));

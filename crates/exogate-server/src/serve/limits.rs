@@ -60,9 +60,14 @@ impl Rate {
         Self { per_second, burst: per_second * 2.0, buckets: Mutex::default() }
     }
 
+    /// Whether there is a limit at all.
+    pub fn is_limited(&self) -> bool {
+        self.per_second > 0.0
+    }
+
     /// Takes one, or says how long to wait for it.
     pub fn take(&self, who: &str) -> Result<(), Duration> {
-        if self.per_second == 0.0 {
+        if !self.is_limited() {
             return Ok(());
         }
         let now = Instant::now();
