@@ -1,6 +1,5 @@
 //! How the model's words are put into columns, and read back.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use exogate_model::account::Attributes;
@@ -9,7 +8,7 @@ use exogate_model::group::{GroupKind, MemberKind, MembershipRole};
 use exogate_model::trustee::Principal;
 use exogate_model::value::AttributeValue;
 use jiff::Timestamp;
-use serde::de::{self, DeserializeOwned, SeqAccess, Visitor};
+use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::batch::{Coverage, Facet};
@@ -210,8 +209,34 @@ pub(crate) fn run_state(text: &str) -> Result<RunState, Fault> {
 /// Attributes as they were stored. Read by their first byte: trying one type after the other, as
 /// an untagged enum does, makes an error and throws it away for nearly every value.
 pub(crate) fn attributes(json: &str) -> Result<Attributes, Fault> {
-    let stored: BTreeMap<String, StoredValue> = from_json("attributes", json)?;
-    Ok(stored.into_iter().map(|(name, StoredValue(value))| (name, value)).collect())
+    let Stored(attributes) = from_json("attributes", json)?;
+    Ok(attributes)
+}
+
+struct Stored(Attributes);
+
+impl<'de> Deserialize<'de> for Stored {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(StoredVisitor).map(Self)
+    }
+}
+
+struct StoredVisitor;
+
+impl<'de> Visitor<'de> for StoredVisitor {
+    type Value = Attributes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Attributes, A::Error> {
+        let mut attributes = Attributes::new();
+        while let Some((name, StoredValue(value))) = members.next_entry()? {
+            attributes.insert(name, value);
+        }
+        Ok(attributes)
+    }
 }
 
 struct StoredValue(AttributeValue);

@@ -12,6 +12,8 @@ use crate::error::{Fault, StoreError};
 
 /// How long a statement waits for another process that is writing.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Bytes of the file that one connection looks at directly; what lies behind is read.
+const MAPPED: i64 = 1 << 28;
 /// Prepared statements kept per connection.
 const STATEMENTS: usize = 96;
 
@@ -60,14 +62,12 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-/// Opens a connection that only looks whether others have written; it waits for nobody.
-pub(crate) fn watcher(path: &Path) -> Result<Connection, Fault> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    connection.busy_timeout(Duration::ZERO)?;
-    connection.execute_batch("PRAGMA cache_size = 16;")?;
+/// Opens a connection that can only read, and reads a few rows here and there. It looks at the file where the
+/// system has it, instead of copying pages into the one cache that all connections share and lock; what it looks
+/// at is the system's to keep or to drop.
+pub(crate) fn quick_reader(path: &Path) -> Result<Connection, Fault> {
+    let connection = reader(path)?;
+    connection.pragma_update(None, "mmap_size", MAPPED)?;
     Ok(connection)
 }
 

@@ -23,6 +23,7 @@ mod run;
 mod source;
 mod store;
 mod tokens;
+mod watch;
 mod write;
 mod writer;
 
@@ -48,4 +49,5 @@ pub use run::{
 pub use source::SourceStore;
 pub use store::Store;
 pub use tokens::{NewToken, TokenRecord, Tokens};
+pub use watch::State;
 pub use write::provisioned::{AttributesOf, Provisioned};

@@ -21,6 +21,7 @@ use crate::rows::{
 };
 use crate::run::{RunHandle, RunRecord, RunRequest, record};
 use crate::store::Store;
+use crate::watch::State;
 use crate::write::provisioned::Provisioned;
 use crate::write::{self, batch::last_cursor};
 use crate::write::{external_ids, ids};
@@ -59,6 +60,9 @@ impl SourceStore {
 
     /// One account by Entra object id, UPN or mail address, without case.
     pub async fn account(&self, who: &str) -> Result<Found<AccountRecord>, StoreError> {
+        if let Some(found) = self.read_few(|connection, source| accounts::by_id(connection, source, who))? {
+            return Ok(Found::One(found));
+        }
         let who = who.to_owned();
         self.read(move |connection, source| accounts::find(connection, source, &who)).await
     }
@@ -72,8 +76,8 @@ impl SourceStore {
         self.read(move |connection, source| accounts::list(connection, source, after.as_ref(), limit)).await
     }
 
-    /// A number that differs when anything in the store was written meanwhile; see [`Store::state`].
-    pub fn state(&self) -> Option<i64> {
+    /// What the store is now; see [`Store::state`].
+    pub fn state(&self) -> Option<State> {
         self.store.state()
     }
 
@@ -94,11 +98,12 @@ impl SourceStore {
         selection: Selection,
         window: Window,
     ) -> Result<(Vec<Dated<AccountRecord>>, usize), StoreError> {
-        self.read(move |connection, source| {
+        let few = selection.is_few();
+        let work = move |connection: &Connection, source| {
             let keys = query::keys(connection, source, &selection, &window)?;
             Ok((query::accounts_of(connection, source, &keys)?, keys.len()))
-        })
-        .await
+        };
+        if few { self.read_few(work) } else { self.read(work).await }
     }
 
     /// The same of groups.
@@ -393,6 +398,11 @@ impl SourceStore {
                 })
             })
             .await
+    }
+
+    /// See [`Store::read_few`].
+    fn read_few<T>(&self, work: impl FnOnce(&Connection, i64) -> Result<T, Fault>) -> Result<T, StoreError> {
+        self.store.read_few(|connection| work(connection, self.number))
     }
 
     pub(crate) async fn read<T: Send + 'static>(

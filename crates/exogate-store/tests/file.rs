@@ -100,3 +100,25 @@ async fn a_missing_folder_is_made_and_an_empty_file_is_filled() {
     fs::write(bench.path(), "").unwrap();
     assert_eq!(bench.source().await.counts().await.unwrap(), Counts::default());
 }
+
+#[tokio::test]
+async fn whoever_writes_the_state_is_another_one() {
+    let bench = Bench::new();
+    let (here, there) = (bench.source().await, bench.source().await);
+    aggregate(&here, Batch { users: vec![user("u1", "Sales")], ..Batch::default() }).await;
+    let mut seen = vec![here.state().unwrap()];
+    for round in 0..50 {
+        let writer = if round % 2 == 0 { &here } else { &there };
+        writer.set_external_id("u1", Some(round.to_string())).await.unwrap();
+        let state = here.state().unwrap();
+        assert!(!seen.contains(&state), "{round}");
+        // Reading is no writing.
+        here.counts().await.unwrap();
+        assert_eq!(here.account("u1").await.unwrap(), there.account("u1").await.unwrap());
+        assert_eq!((here.state(), there.state()), (Some(state), Some(state)), "{round}");
+        seen.push(state);
+    }
+    drop(there);
+    here.set_external_id("u1", None).await.unwrap();
+    assert!(!seen.contains(&here.state().unwrap()), "the locks of one are not those of the other");
+}

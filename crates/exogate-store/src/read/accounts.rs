@@ -2,12 +2,14 @@
 
 use exogate_model::change::ObjectKind;
 use exogate_model::group::MembershipRole;
-use rusqlite::Connection;
+use exogate_model::mailbox::MailboxKind;
+use rusqlite::{Connection, Row};
 
+use super::query::Dated;
 use super::{found, grants, load, names, one_more, page, says};
-use crate::codec::{self, Part};
+use crate::codec;
 use crate::error::Fault;
-use crate::rows::{AccountRecord, Cursor, Found, GroupRef, Page};
+use crate::rows::{AccountRecord, Cursor, Found, GroupRef, MailboxRow, Page, UserRow};
 use crate::write::ids;
 
 /// Accounts in the order of UPN, then id.
@@ -36,6 +38,14 @@ pub(crate) fn list(
         key: account.user.upn.clone(),
         id: account.user.id.clone(),
     }))
+}
+
+/// One account by its id.
+pub(crate) fn by_id(connection: &Connection, source: i64, id: &str) -> Result<Option<AccountRecord>, Fault> {
+    match ids::find(connection, source, id)? {
+        Some(oid) => record(connection, source, oid),
+        None => Ok(None),
+    }
 }
 
 /// One account by id, UPN or mail address.
@@ -84,25 +94,110 @@ fn oids(connection: &Connection, source: i64, who: &str) -> Result<Vec<i64>, Fau
     Ok(oids)
 }
 
+/// A user with its mailbox, in one statement: what a single read costs is mostly the number of statements.
+macro_rules! account {
+    ($columns:literal, $joins:literal) => {
+        concat!(
+            "SELECT i.id, u.upn, u.display_name, u.mail, u.disabled, u.sid, a.json, f.read_at,
+                 m.kind, m.display_name, m.primary_smtp, m.exchange_guid, m.name, m.alias,
+                 m.distinguished_name, m.legacy_dn, m.upn, b.json, c.json",
+            $columns,
+            " FROM users u JOIN ids i ON i.oid = u.oid JOIN user_attributes a ON a.oid = u.oid
+                 JOIN marks f ON f.part = 1 AND f.source = ?2 AND f.oid = u.oid
+                 LEFT JOIN mailboxes m ON m.oid = u.oid LEFT JOIN mailbox_attributes b ON b.oid = u.oid
+                 LEFT JOIN cas_attributes c ON c.oid = u.oid",
+            $joins,
+            " WHERE u.oid = ?1"
+        )
+    };
+}
+
+const RECORD: &str = account!("", "");
+/// The same, with what tells when it came and changed; see [`super::query::Moment`].
+const DATED: &str = account!(
+    ", r.started, coalesce(r.finished, r.started), max(coalesce(f.changed_at, 0),
+         coalesce((SELECT changed_at FROM marks WHERE part = 2 AND source = ?2 AND oid = u.oid), 0),
+         coalesce((SELECT changed_at FROM marks WHERE part = 3 AND source = ?2 AND oid = u.oid), 0)),
+     x.value, x.at",
+    " LEFT JOIN runs r ON r.run = f.first_run LEFT JOIN external_ids x ON x.oid = u.oid"
+);
+
 pub(super) fn record(connection: &Connection, source: i64, oid: i64) -> Result<Option<AccountRecord>, Fault> {
-    let Some((user, _)) = load::user(connection, oid)? else { return Ok(None) };
-    let Some(read_at) = load::read_at(connection, Part::Users, source, oid)? else { return Ok(None) };
-    let mailbox = load::mailbox(connection, oid)?.map(|(mailbox, _)| mailbox);
-    let cas = if mailbox.is_some() { load::cas(connection, oid)? } else { None };
-    Ok(Some(AccountRecord {
+    read(connection, source, oid, RECORD, |record, _| Ok(record))
+}
+
+/// An account with what is known of its life, where the first complete run ended at `baseline`.
+pub(super) fn dated(
+    connection: &Connection,
+    source: i64,
+    oid: i64,
+    baseline: i64,
+) -> Result<Option<Dated<AccountRecord>>, Fault> {
+    read(connection, source, oid, DATED, |record, row| {
+        let at = |column| Ok::<i64, Fault>(row.get::<_, Option<i64>>(column)?.unwrap_or_default());
+        let changed = at(20)?.max(at(21)?).max(at(23)?).max(baseline);
+        Ok(Dated {
+            record,
+            created: codec::instant(at(19)?)?,
+            changed: codec::instant(changed)?,
+            external_id: row.get(22)?,
+            parties: 0,
+        })
+    })
+}
+
+fn read<T>(
+    connection: &Connection,
+    source: i64,
+    oid: i64,
+    sql: &str,
+    make: impl FnOnce(AccountRecord, &Row<'_>) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query((oid, source))?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let id: String = row.get(0)?;
+    let mailbox = match (row.get::<_, Option<String>>(8)?, load::optional_attributes(row, 17)?) {
+        (Some(kind), Some(attributes)) => Some(MailboxRow {
+            key: id.clone(),
+            kind: MailboxKind::from(kind),
+            display_name: row.get(9)?,
+            primary_smtp: row.get(10)?,
+            exchange_guid: row.get(11)?,
+            name: row.get(12)?,
+            alias: row.get(13)?,
+            distinguished_name: row.get(14)?,
+            legacy_dn: row.get(15)?,
+            upn: row.get(16)?,
+            attributes,
+        }),
+        _ => None,
+    };
+    let cas = if mailbox.is_some() { load::optional_attributes(row, 18)? } else { None };
+    let user = UserRow {
+        id,
+        upn: row.get(1)?,
+        display_name: row.get(2)?,
+        mail: row.get(3)?,
+        disabled: row.get(4)?,
+        sid: row.get(5)?,
+        attributes: load::attributes(row, 6)?,
+    };
+    let record = AccountRecord {
         user,
-        read_at,
+        read_at: codec::instant(row.get(7)?)?,
         mailbox,
         cas,
         groups: groups_of(connection, oid)?,
         grants: grants::held(connection, oid)?,
-    }))
+    };
+    make(record, row).map(Some)
 }
 
 fn groups_of(connection: &Connection, member: i64) -> Result<Vec<GroupRef>, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT g.id, g.display_name, g.kind FROM memberships m JOIN groups g ON g.oid = m.grp
-         WHERE m.member = ?1 AND m.role = ?2 ORDER BY g.id",
+         WHERE m.member = ?1 AND m.role = ?2",
     )?;
     let mut rows = statement.query((member, codec::role_number(MembershipRole::Member)))?;
     let mut groups = Vec::new();
@@ -110,8 +205,10 @@ fn groups_of(connection: &Connection, member: i64) -> Result<Vec<GroupRef>, Faul
         groups.push(GroupRef {
             id: row.get(0)?,
             name: row.get(1)?,
-            kind: codec::group_kind(&row.get::<_, String>(2)?)?,
+            kind: codec::group_kind(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
         });
     }
+    // They are few: cheaper here than by the database.
+    groups.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     Ok(groups)
 }

@@ -20,8 +20,15 @@ fn one<T>(
     rows.next()?.map(read).transpose()
 }
 
-fn attributes(row: &Row<'_>, column: usize) -> Result<Attributes, Fault> {
+/// The attributes in a column.
+pub(super) fn attributes(row: &Row<'_>, column: usize) -> Result<Attributes, Fault> {
     codec::attributes(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+}
+
+/// The attributes in a column, if there are any.
+pub(super) fn optional_attributes(row: &Row<'_>, column: usize) -> Result<Option<Attributes>, Fault> {
+    let text = row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    text.map(codec::attributes).transpose()
 }
 
 /// When an object of this part was read; `None` if there is none.

@@ -2,6 +2,8 @@
 //! bound. A selection is a list of keys, eight bytes each, so that whoever has more to test can
 //! walk over all of them in memory that does not follow the size of the objects.
 
+use std::sync::LazyLock;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
@@ -123,6 +125,21 @@ pub struct Selection {
     pub test: Option<Test>,
     /// In which order; objects that are equal in it keep theirs.
     pub order: Order,
+}
+
+impl Selection {
+    /// Whether an index leads to all there can be of it, and that is next to nothing.
+    pub(crate) fn is_few(&self) -> bool {
+        let exactly = |test: &Test| {
+            matches!(test, Test::Text(Column::Id | Column::Name | Column::ExternalId, Comparison::Equal, _))
+        };
+        self.of == Selected::Accounts
+            && match &self.test {
+                Some(Test::All(tests)) => tests.iter().any(exactly),
+                Some(test) => exactly(test),
+                None => false,
+            }
+    }
 }
 
 /// Which part of a selection.
@@ -440,11 +457,15 @@ pub(crate) fn accounts_of(
     source: i64,
     keys: &[Key],
 ) -> Result<Vec<Dated<AccountRecord>>, Fault> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let baseline = connection
+        .prepare_cached("SELECT min(finished) FROM runs WHERE source = ?1 AND state = 'completed'")?
+        .query_row([source], |row| row.get::<_, Option<i64>>(0))?;
     let mut all = Vec::with_capacity(keys.len());
     for Key(oid) in keys {
-        if let Some(record) = accounts::record(connection, source, *oid)? {
-            all.push(dated(connection, Selected::Accounts, *oid, record, 0)?);
-        }
+        all.extend(accounts::dated(connection, source, *oid, baseline.unwrap_or_default())?);
     }
     Ok(all)
 }
@@ -460,28 +481,27 @@ pub(crate) fn groups_of(
     for Key(oid) in keys {
         if let Some(record) = groups::record(connection, source, *oid, parties)? {
             let tally = groups::tally(connection, *oid)?;
-            all.push(dated(connection, Selected::Groups, *oid, record, tally)?);
+            all.push(dated_group(connection, *oid, record, tally)?);
         }
     }
     Ok(all)
 }
 
-fn dated<T>(
+fn dated_group(
     connection: &Connection,
-    of: Selected,
     oid: i64,
-    record: T,
+    record: GroupRecord,
     parties: i64,
-) -> Result<Dated<T>, Fault> {
-    let table = if of == Selected::Accounts { "users u" } else { "groups g" };
-    let letter = &table[table.len() - 1..];
-    let sql = format!(
-        "SELECT {}, {}, (SELECT value FROM external_ids WHERE oid = {letter}.oid) FROM {table} WHERE {letter}.oid = ?1",
-        moment(of, Moment::Created),
-        moment(of, Moment::Changed),
-    );
+) -> Result<Dated<GroupRecord>, Fault> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT {}, {}, (SELECT value FROM external_ids WHERE oid = g.oid) FROM groups g WHERE g.oid = ?1",
+            moment(Selected::Groups, Moment::Created),
+            moment(Selected::Groups, Moment::Changed),
+        )
+    });
     let (created, changed, external_id) = connection
-        .prepare_cached(&sql)?
+        .prepare_cached(&SQL)?
         .query_row([oid], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
         .optional()?
         .unwrap_or_default();
