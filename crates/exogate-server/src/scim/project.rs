@@ -28,6 +28,11 @@ impl Projection {
         Self { include: (!include.is_empty()).then_some(include), exclude: names(excluded) }
     }
 
+    /// Whether nothing was asked for.
+    pub fn is_usual(&self) -> bool {
+        self.include.is_none() && self.exclude.is_empty()
+    }
+
     /// Whether the members or owners of groups are shown.
     pub fn shows_parties(&self, of: &ResourceType) -> bool {
         let shown = |extension: Option<&'static str>, name: &str| {
@@ -44,6 +49,9 @@ impl Projection {
 
     /// Takes out of a resource what is not to be shown.
     pub fn apply(&self, resource: &mut Map<String, Value>, of: &ResourceType) {
+        if self.is_usual() {
+            return self.usual(resource, of);
+        }
         let keys: Vec<String> = resource.keys().cloned().collect();
         for key in keys {
             if let Some(schema) = of.extension(&key) {
@@ -66,6 +74,26 @@ impl Projection {
             let attribute = of.top().find(|attribute| attribute.name == key);
             if let Some(attribute) = attribute {
                 self.part(resource, attribute, &of_core(of, &attribute.name));
+            }
+        }
+    }
+
+    /// The same where nothing was asked for: only what is shown on request is taken out.
+    fn usual(&self, resource: &mut Map<String, Value>, of: &ResourceType) {
+        let asked_for = |attribute: &&Attribute| {
+            attribute.on_request || attribute.sub.iter().any(|sub| sub.on_request)
+        };
+        for attribute in of.top().filter(asked_for) {
+            self.part(resource, attribute, &[]);
+        }
+        for extension in &of.extensions {
+            if let Some(Value::Object(parts)) = resource.get_mut(extension.id) {
+                for attribute in extension.attributes.iter().filter(asked_for) {
+                    self.part(parts, attribute, &[]);
+                }
+                if parts.is_empty() {
+                    resource.shift_remove(extension.id);
+                }
             }
         }
     }

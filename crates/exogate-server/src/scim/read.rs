@@ -10,20 +10,47 @@ use futures::TryStreamExt;
 use http::StatusCode;
 use serde_json::Value;
 
-use super::context::{Answer, Context, list_response};
+use super::context::{Answer, Content, Context, list_response};
 use super::error::ScimError;
 use super::filter::{self, Expr, Path, Pushed};
 use super::limits;
 use super::project::Projection;
 use super::query::{Paging, Position, Query};
-use super::resource::{self, Resource};
+use super::resource::{self, Json, Resource, Text};
 use super::schema::{Model, ResourceKind, ResourceType};
 use super::sort::SortKey;
+use super::urn;
 
 /// A page, and how many there are in all, where that was asked.
 struct Listing {
-    resources: Vec<Resource>,
+    resources: Vec<Item>,
     total: u64,
+}
+
+/// A resource to be tested or cut down, or one that is sent as it is.
+enum Item {
+    Tree(Resource),
+    Text(Text),
+}
+
+impl Item {
+    fn into_tree(self) -> Resource {
+        match self {
+            Self::Tree(resource) => resource,
+            Self::Text(text) => text.resource(),
+        }
+    }
+
+    /// Its place in the order of names.
+    fn place(&self) -> (String, String) {
+        match self {
+            Self::Tree(resource) => {
+                let name = ["userName", "displayName"].iter().find_map(|name| resource.get(*name)?.as_str());
+                (name.unwrap_or_default().to_owned(), resource::id_of(resource).to_owned())
+            }
+            Self::Text(text) => (text.name.clone(), text.id.clone()),
+        }
+    }
 }
 
 /// A query as it applies to one kind of resource.
@@ -36,6 +63,8 @@ struct Plan<'a> {
     shown: Parties,
     /// Whether they are looked at to tell who passes, and in which order.
     looked_at: Parties,
+    /// Whether resources that the store picks can be written at once, because nothing of them is left out.
+    as_text: bool,
 }
 
 fn parties_if(wanted: bool) -> Parties {
@@ -54,13 +83,18 @@ impl Context {
         if kind == ResourceKind::Entitlement {
             return self.find_entitlement(id, of).await;
         }
+        let Some(selection) = self.by_id(kind, id) else { return Ok(None) };
+        Ok(self.load_in(of, selection, Window::All, parties).await?.0.pop())
+    }
+
+    /// The user or group of this id; none where there can be no such id.
+    fn by_id(&self, kind: ResourceKind, id: &str) -> Option<Selection> {
         // Case counts in ids.
-        if id.to_ascii_lowercase() != id {
-            return Ok(None);
+        if id.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
         }
         let test = Test::Text(Column::Id, Comparison::Equal, id.to_owned());
-        let selection = self.selection(kind, Some(test), Order::default());
-        Ok(self.load_in(of, selection, Window::All, parties).await?.0.pop())
+        Some(self.selection(kind, Some(test), Order::default()))
     }
 
     /// All of one resource by its id; a 404 where there is none.
@@ -76,9 +110,17 @@ impl Context {
         id: &str,
         projection: &Projection,
     ) -> Result<Answer, ScimError> {
-        let parties = parties_if(projection.shows_parties(self.of(kind)?));
-        let found = self.find(kind, id, parties).await?;
-        let found = found.ok_or_else(|| ScimError::not_found(kind.name(), id))?;
+        let of = self.of(kind)?;
+        let nobody = || ScimError::not_found(kind.name(), id);
+        if kind == ResourceKind::User && projection.is_usual() {
+            let selection = self.by_id(kind, id).ok_or_else(nobody)?;
+            let Text { location, version, bytes, .. } =
+                self.texts_in(of, selection, Window::All).await?.0.pop().ok_or_else(nobody)?;
+            let body = Some(Content::Written(bytes.into()));
+            return Ok(Answer { body, location: Some(location), version: Some(version), ..Answer::empty(StatusCode::OK) });
+        }
+        let parties = parties_if(projection.shows_parties(of));
+        let found = self.find(kind, id, parties).await?.ok_or_else(nobody)?;
         Ok(Answer::resource(StatusCode::OK, found))
     }
 
@@ -141,6 +183,34 @@ impl Context {
                 (self.groups(found, of), keys)
             }
         })
+    }
+
+    /// Users of a part of a selection as they are sent, and how many keys it has.
+    async fn texts_in(
+        &self,
+        of: &ResourceType,
+        selection: Selection,
+        window: Window,
+    ) -> Result<(Vec<Text>, usize), ScimError> {
+        let (found, keys) = self.source.store.accounts_in(selection, window).await?;
+        let (view, base) = (&self.source.view, self.base.as_str());
+        Ok((found.into_iter().map(|one| resource::user_text(one, view, of, base)).collect(), keys))
+    }
+
+    /// What a plan shows of a part of a selection, and how many keys it has.
+    async fn items_in(
+        &self,
+        plan: &Plan<'_>,
+        selection: Selection,
+        window: Window,
+        parties: Parties,
+    ) -> Result<(Vec<Item>, usize), ScimError> {
+        if plan.as_text {
+            let (texts, keys) = self.texts_in(plan.of, selection, window).await?;
+            return Ok((texts.into_iter().map(Item::Text).collect(), keys));
+        }
+        let (trees, keys) = self.load_in(plan.of, selection, window, parties).await?;
+        Ok((trees.into_iter().map(Item::Tree).collect(), keys))
     }
 
     async fn load(
@@ -221,7 +291,8 @@ impl Context {
             total += listing.total;
             skip = skip.saturating_sub(listing.total);
             room -= listing.resources.len().min(room);
-            for mut resource in listing.resources {
+            for item in listing.resources {
+                let mut resource = item.into_tree();
                 query.projection.apply(&mut resource, of);
                 resources.push(Value::Object(resource));
             }
@@ -255,7 +326,10 @@ impl Context {
         let by_parties = expr.as_ref().is_some_and(|expr| expr.mentions(&Path::is_of_parties))
             || sort.as_ref().is_some_and(|(path, _)| path.is_of_parties());
         let shown = parties_if(query.projection.shows_parties(of));
-        Ok(Plan { of, expr, sort, shown, looked_at: parties_if(by_parties) })
+        let as_text = kind == ResourceKind::User
+            && query.projection.is_usual()
+            && expr.as_ref().is_none_or(|expr| filter::push(expr, kind).rest.is_none());
+        Ok(Plan { of, expr, sort, shown, looked_at: parties_if(by_parties), as_text })
     }
 
     fn answer(
@@ -266,7 +340,11 @@ impl Context {
         start: Option<u64>,
         next: Option<String>,
     ) -> Answer {
-        let resources = listing.resources.into_iter().map(|mut resource| {
+        if plan.as_text {
+            return written(listing, start, next);
+        }
+        let resources = listing.resources.into_iter().map(|item| {
+            let mut resource = item.into_tree();
             query.projection.apply(&mut resource, plan.of);
             Value::Object(resource)
         });
@@ -301,7 +379,7 @@ impl Context {
             let selection = self.selection(kind, pushed.test, order);
             let part = Window::From { skip, limit: count };
             // A page that is not full tells how many there are.
-            let (resources, found) = self.load_in(plan.of, selection.clone(), part, plan.shown).await?;
+            let (resources, found) = self.items_in(plan, selection.clone(), part, plan.shown).await?;
             let total = if found < count && (found > 0 || skip == 0) {
                 skip + found as u64
             } else {
@@ -328,7 +406,8 @@ impl Context {
         let total = kept.len() as u64;
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let page = kept.into_iter().skip(skip).take(count).map(|(_, key)| key).collect();
-        Ok(Listing { resources: self.load(plan.of, page, plan.shown).await?, total })
+        let resources = self.load(plan.of, page, plan.shown).await?;
+        Ok(Listing { resources: resources.into_iter().map(Item::Tree).collect(), total })
     }
 
     async fn load_each(
@@ -369,12 +448,7 @@ impl Context {
         let store = &self.source.store;
         let parties =
             if pushed.rest.is_some() && plan.looked_at == Parties::Read { Parties::Read } else { plan.shown };
-        let name = if kind == ResourceKind::User { "userName" } else { "displayName" };
-        let place = |resource: &Resource| {
-            let name = resource.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-            (name, resource::id_of(resource).to_owned())
-        };
-        let mut resources: Vec<Resource> = Vec::new();
+        let mut resources: Vec<Item> = Vec::new();
         let mut more = false;
         // One more than fits on the page says whether there is another.
         'walk: loop {
@@ -383,27 +457,29 @@ impl Context {
             }
             let limit = if pushed.rest.is_some() { limits::WALK } else { count - resources.len() + 1 };
             let part = Window::After { cursor: cursor.clone(), limit };
-            let (batch, keys) = self.load_in(plan.of, selection.clone(), part, parties).await?;
+            let (batch, keys) = self.items_in(plan, selection.clone(), part, parties).await?;
             // Nothing left, or nothing that could be read.
             let last = keys < limit || batch.is_empty();
-            for resource in batch {
-                let (name, id) = place(&resource);
+            for item in batch {
+                let (name, id) = item.place();
                 cursor = Some(Cursor::behind(&name, &id));
-                if pushed.rest.as_ref().is_some_and(|rest| !filter::matches(rest, &resource)) {
+                if let (Some(rest), Item::Tree(resource)) = (&pushed.rest, &item)
+                    && !filter::matches(rest, resource)
+                {
                     continue;
                 }
                 if resources.len() == count {
                     more = true;
                     break 'walk;
                 }
-                resources.push(resource);
+                resources.push(item);
             }
             if last {
                 break;
             }
         }
         let next = resources.last().filter(|_| more).map(|last| {
-            let (name, id) = place(last);
+            let (name, id) = last.place();
             query.cursor(kind.endpoint(), Position::Behind(name, id))
         });
         // How many there are is known where counting is the store's.
@@ -449,7 +525,31 @@ impl Context {
             from = usize::try_from(skip).unwrap_or(usize::MAX);
         }
         let page = kept.into_iter().skip(from).take(count);
-        let resources = page.map(|(_, one)| resource::entitlement(&one, plan.of, &self.base)).collect();
-        Ok(Listing { resources, total })
+        let resources = page.map(|(_, one)| Item::Tree(resource::entitlement(&one, plan.of, &self.base)));
+        Ok(Listing { resources: resources.collect(), total })
     }
+}
+
+/// A list of resources that are sent as they are.
+fn written(listing: Listing, start: Option<u64>, next: Option<String>) -> Answer {
+    let Listing { resources, total } = listing;
+    let mut json = Json::object(256 + resources.len() * resource::USUAL);
+    json.put("schemas", &[urn::LIST]);
+    json.put("totalResults", &total);
+    json.put_some("startIndex", start.as_ref());
+    json.put("itemsPerPage", &resources.len());
+    if resources.is_empty() {
+        json.put("Resources", &[(); 0]);
+    }
+    json.put_list("Resources", |list| {
+        for item in &resources {
+            match item {
+                Item::Text(text) => list.item_written(&text.bytes),
+                Item::Tree(tree) => list.item_written(&serde_json::to_vec(tree).unwrap_or_default()),
+            }
+        }
+    });
+    json.put_some("nextCursor", next.as_ref());
+    let body = Some(Content::Written(json.end().into()));
+    Answer { body, ..Answer::empty(StatusCode::OK) }
 }

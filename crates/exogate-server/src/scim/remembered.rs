@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use exogate_store::State;
 
 use super::limits;
 
@@ -28,28 +29,34 @@ pub struct Remembered {
     pub version: Option<String>,
 }
 
-/// The answers of one source.
-#[derive(Debug, Default)]
-pub struct Memory {
-    kept: Mutex<Kept>,
+/// The answers of one source, of one state of its store.
+#[derive(Debug)]
+pub struct Memory<S = State> {
+    kept: Mutex<Kept<S>>,
 }
 
 /// Two halves: the younger one takes what comes, and becomes the older one when it is full. What is asked
 /// for comes into the younger one again, so that only what nobody asks for is dropped.
-#[derive(Debug, Default)]
-struct Kept {
+#[derive(Debug)]
+struct Kept<S> {
     /// The state of the store that all of it is of.
-    state: i64,
+    state: Option<S>,
     young: HashMap<Question, Arc<Remembered>>,
     old: HashMap<Question, Arc<Remembered>>,
     bytes: usize,
 }
 
-impl Memory {
+impl<S> Default for Memory<S> {
+    fn default() -> Self {
+        Self { kept: Mutex::new(Kept::of(None)) }
+    }
+}
+
+impl<S: Copy + PartialEq> Memory<S> {
     /// The answer to this question, if it was given in this state of the store.
-    pub fn recall(&self, question: &Question, state: i64) -> Option<Arc<Remembered>> {
+    pub fn recall(&self, question: &Question, state: S) -> Option<Arc<Remembered>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.state != state {
+        if kept.state != Some(state) {
             return None;
         }
         if let Some(known) = kept.young.get(question) {
@@ -61,19 +68,23 @@ impl Memory {
     }
 
     /// Keeps an answer that was made from this state of the store, or a later one.
-    pub fn keep(&self, question: Question, state: i64, answer: Remembered) {
+    pub fn keep(&self, question: Question, state: S, answer: Remembered) {
         if answer.body.len() > limits::REMEMBERED_ANSWER {
             return;
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.state != state {
-            *kept = Kept { state, ..Kept::default() };
+        if kept.state != Some(state) {
+            *kept = Kept::of(Some(state));
         }
         kept.put(question, Arc::new(answer));
     }
 }
 
-impl Kept {
+impl<S> Kept<S> {
+    fn of(state: Option<S>) -> Self {
+        Self { state, young: HashMap::new(), old: HashMap::new(), bytes: 0 }
+    }
+
     fn put(&mut self, question: Question, answer: Arc<Remembered>) {
         // The rest of an entry is about as large as what is counted of it here.
         let size = 2 * (question.base.len() + question.path.len()) + answer.body.len() + 256;
@@ -100,7 +111,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_worth_nothing_in_another_state() {
-        let memory = Memory::default();
+        let memory = Memory::<u8>::default();
         memory.keep(question(1), 7, answer(10));
         assert_eq!(memory.recall(&question(1), 7).map(|known| known.body.len()), Some(10));
         assert!(memory.recall(&question(2), 7).is_none() && memory.recall(&question(1), 8).is_none());
@@ -110,7 +121,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_keeps_what_is_asked_for() {
-        let memory = Memory::default();
+        let memory = Memory::<u8>::default();
         let size = limits::REMEMBERED_ANSWER;
         let many = 4 * limits::REMEMBERED / size;
         for number in 0..many {

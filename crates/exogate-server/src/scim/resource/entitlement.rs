@@ -4,7 +4,7 @@ use exogate_engine::view::Entitlement;
 use exogate_model::right::Right;
 use serde_json::json;
 
-use super::{Resource, begin, end, put_object, version};
+use super::{Resource, begin, end, put_object, version_of_all};
 use crate::scim::schema::ResourceType;
 use crate::scim::urn;
 
@@ -34,6 +34,6 @@ pub fn entitlement(entitlement: &Entitlement, of: &ResourceType, base: &str) -> 
     own.insert("address".into(), json!(entitlement.address));
     own.insert("right".into(), json!(entitlement.right.name()));
     put_object(&mut out, urn::EXOGATE_ENTITLEMENT, own);
-    let version = version(&out);
+    let version = version_of_all(&out);
     end(out, of, base, None, &version)
 }

@@ -5,7 +5,7 @@ use exogate_model::group::{Member, MemberKind};
 use exogate_store::{Dated, GroupRecord};
 use serde_json::{Value, json};
 
-use super::{Resource, begin, end, location, own, put_list, put_object, version};
+use super::{Resource, begin, end, location, own, put_list, put_object, version_of_all};
 use crate::scim::schema::group::{MEMBERS, OWNERS};
 use crate::scim::schema::{ResourceKind, ResourceType};
 use crate::scim::urn;
@@ -23,7 +23,7 @@ pub fn group(dated: Dated<GroupRecord>, view: &View, of: &ResourceType, base: &s
     let mut rest = out.clone();
     rest.insert("parties".into(), json!(tally));
     rest.insert(urn::EXOGATE_GROUP.into(), Value::Object(extension.clone()));
-    let version = version(&rest);
+    let version = version_of_all(&rest);
     put_list(&mut out, MEMBERS, parties(&group.members, base));
     put_list(&mut extension, OWNERS, parties(&group.owners, base));
     put_object(&mut out, urn::EXOGATE_GROUP, extension);

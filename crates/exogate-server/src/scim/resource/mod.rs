@@ -2,11 +2,13 @@
 
 mod entitlement;
 mod group;
+mod json;
 mod user;
 
 pub use entitlement::{entitlement, entitlement_id, split_entitlement_id};
 pub use group::group;
-pub use user::user;
+pub use json::Json;
+pub use user::{USUAL, user, user_text};
 
 use exogate_model::account::Attributes;
 use exogate_model::value::AttributeValue;
@@ -18,6 +20,24 @@ use super::schema::{ResourceKind, ResourceType};
 
 /// A resource as a client sees all of it.
 pub type Resource = Map<String, Value>;
+
+/// A resource as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    pub id: String,
+    /// What it is called, and listed by.
+    pub name: String,
+    pub location: String,
+    pub version: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Text {
+    /// The same as it is tested and changed.
+    pub fn resource(&self) -> Resource {
+        serde_json::from_slice(&self.bytes).expect("it was written as an object")
+    }
+}
 
 /// Begins a resource.
 fn begin(id: &str, external_id: Option<String>) -> Resource {
@@ -67,15 +87,15 @@ fn instant(at: Timestamp) -> String {
 }
 
 /// Changes whenever what is shown does.
-fn version(resource: &Resource) -> String {
-    let text = serde_json::to_vec(resource).unwrap_or_default();
-    let digest = Sha256::digest(&text);
-    let mut version = String::from("W/\"");
-    for byte in &digest[..12] {
-        version.push_str(&format!("{byte:02x}"));
-    }
-    version.push('"');
-    version
+fn version(text: &[u8]) -> String {
+    let digest = Sha256::digest(text);
+    let number = digest[..12].iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    format!("W/\"{number:024x}\"")
+}
+
+/// The same of a resource that is no text yet.
+fn version_of_all(resource: &Resource) -> String {
+    version(&serde_json::to_vec(resource).unwrap_or_default())
 }
 
 /// The version of a resource that was rendered.
