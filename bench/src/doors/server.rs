@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Json, Query, State};
+use axum::extract::{DefaultBodyLimit, Json, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use exogate_engine::delta::DeltaOptions;
@@ -80,7 +80,7 @@ pub async fn run(args: &Args) -> Result<()> {
     let token = secret.expose_secret().to_owned();
     let bare = Bare { doors: doors.clone(), token: token.clone(), copies: Arc::default() };
     let plain = Router::new()
-        .route("/copy", post(copy))
+        .route("/copy", post(copy).layer(DefaultBodyLimit::disable()))
         .route("/stream", get(stream))
         .fallback(copied)
         .with_state(bare);
