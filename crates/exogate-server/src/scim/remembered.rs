@@ -29,6 +29,8 @@ pub struct Remembered {
     pub version: Option<String>,
 }
 
+type Answers = HashMap<Question, Arc<Remembered>>;
+
 /// The answers of one source, of one state of its store.
 #[derive(Debug)]
 pub struct Memory<S = State> {
@@ -41,8 +43,8 @@ pub struct Memory<S = State> {
 struct Kept<S> {
     /// The state of the store that all of it is of.
     state: Option<S>,
-    young: HashMap<Question, Arc<Remembered>>,
-    old: HashMap<Question, Arc<Remembered>>,
+    young: Answers,
+    old: Answers,
     bytes: usize,
 }
 
@@ -63,7 +65,10 @@ impl<S: Copy + PartialEq> Memory<S> {
             return Some(Arc::clone(known));
         }
         let (question, known) = kept.old.remove_entry(question)?;
-        kept.put(question, Arc::clone(&known));
+        let forgotten = kept.put(question, Arc::clone(&known));
+        // Thousands of answers are let go after others may look again.
+        drop(kept);
+        drop(forgotten);
         Some(known)
     }
 
@@ -73,27 +78,30 @@ impl<S: Copy + PartialEq> Memory<S> {
             return;
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.state != Some(state) {
-            *kept = Kept::of(Some(state));
-        }
-        kept.put(question, Arc::new(answer));
+        let outdated = (kept.state != Some(state)).then(|| std::mem::replace(&mut *kept, Kept::of(Some(state))));
+        let forgotten = kept.put(question, Arc::new(answer));
+        drop(kept);
+        drop((outdated, forgotten));
     }
 }
 
 impl<S> Kept<S> {
     fn of(state: Option<S>) -> Self {
-        Self { state, young: HashMap::new(), old: HashMap::new(), bytes: 0 }
+        Self { state, young: Answers::new(), old: Answers::new(), bytes: 0 }
     }
 
-    fn put(&mut self, question: Question, answer: Arc<Remembered>) {
+    /// Gives back what is forgotten for it.
+    fn put(&mut self, question: Question, answer: Arc<Remembered>) -> Answers {
         // The rest of an entry is about as large as what is counted of it here.
         let size = 2 * (question.base.len() + question.path.len()) + answer.body.len() + 256;
+        let mut forgotten = Answers::new();
         if self.bytes + size > limits::REMEMBERED / 2 {
-            self.old = std::mem::take(&mut self.young);
+            forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
             self.bytes = 0;
         }
         self.bytes += size;
         self.young.insert(question, answer);
+        forgotten
     }
 }
 
