@@ -7,6 +7,7 @@ pub mod account;
 pub mod catalogue;
 pub mod change;
 pub mod clock;
+pub mod count;
 pub mod entitlement;
 pub mod grant;
 pub mod group;

@@ -20,6 +20,7 @@ const STEPS: &[(u32, &str)] = &[
     (5, include_str!("../migrations/0005_backlog_parts.sql")),
     (6, include_str!("../migrations/0006_loading.sql")),
     (7, include_str!("../migrations/0007_service.sql")),
+    (8, include_str!("../migrations/0008_authors.sql")),
 ];
 
 /// Brings the file to the newest layout, or says why it cannot be ours.

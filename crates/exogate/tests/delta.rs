@@ -110,6 +110,13 @@ async fn status_says_how_fresh_everything_is_and_a_delta_makes_it_fresh() {
     sandbox.run_beside(&["aggregate", "all", "--delta"]).await.ok();
     let after = status(&[]).await;
     assert!(after.contains("activity feed         subscribed"), "{after}");
+    tenant.sim.world().services.activity.end_subscriptions();
+    let ended = status(&[]).await;
+    assert!(ended.contains("the subscription was ended; the next delta starts it again"), "{ended}");
+    let delta = sandbox.run_beside(&["aggregate", "all", "--delta"]).await.ok();
+    assert!(delta.all().contains("had been ended and was started again"), "{}", delta.all());
+    let again = status(&[]).await;
+    assert!(again.contains("activity feed         subscribed"), "{again}");
 
     // Ten hours pass without anybody reading.
     let store = rusqlite::Connection::open(sandbox.path("exogate.db")).unwrap();

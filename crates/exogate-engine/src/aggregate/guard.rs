@@ -1,5 +1,6 @@
 //! The deletion guard: a run that finds too much gone asks before it believes it.
 
+use exogate_model::count::counted;
 use exogate_store::{Coverage, Forecast};
 
 /// The parts that are guarded: what people would miss.
@@ -20,12 +21,12 @@ pub(crate) fn losses(forecasts: &[Forecast], percent: u8) -> Vec<Forecast> {
 /// The sentence for a loss.
 pub(crate) fn sentence(loss: &Forecast) -> String {
     let what = match loss.part {
-        Coverage::Users => "accounts",
-        Coverage::Mailboxes => "mailboxes",
-        Coverage::DynamicGroups => "dynamic distribution groups",
-        _ => "groups",
+        Coverage::Users => "account",
+        Coverage::Mailboxes => "mailbox",
+        Coverage::DynamicGroups => "dynamic distribution group",
+        _ => "group",
     };
-    format!("{} of {} {what} are gone", loss.unseen, loss.known)
+    format!("{} of {} gone", loss.unseen, counted(loss.known, what))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use exogate_store::{AuditNote, ChangeRecord, SourceStore, StoreError};
 use jiff::Timestamp;
 
 use super::plan::{earlier, later};
-use super::touched::explains;
+use super::touched::{explains, is_about};
 
 /// Records are kept that long.
 const KEPT: Duration = Duration::from_secs(8 * 24 * 60 * 60);
@@ -20,7 +20,11 @@ const SKEW: Duration = Duration::from_secs(10 * 60);
 const BEFORE: Duration = Duration::from_secs(60);
 
 /// Ascribes what can be ascribed by now. Returns how many changes.
-pub(super) async fn attribute(store: &SourceStore, now: Timestamp) -> Result<u64, StoreError> {
+pub(super) async fn attribute(
+    store: &SourceStore,
+    own: Option<&str>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
     let mut objects: HashMap<String, (Vec<AuditNote>, Vec<ChangeRecord>)> = HashMap::new();
     let mut authors = Vec::new();
     for change in store.unattributed(earlier(now, KEPT)).await? {
@@ -30,6 +34,7 @@ pub(super) async fn attribute(store: &SourceStore, now: Timestamp) -> Result<u64
         }
         let Some((records, history)) = objects.get_mut(&change.id) else { continue };
         let Some(author) = author(&change, records, history) else { continue };
+        let author = ours(&author, own, &change, history).unwrap_or(author);
         if let Some(known) = history.iter_mut().find(|known| known.sequence == change.sequence) {
             known.by = author.clone();
         }
@@ -56,8 +61,33 @@ fn subject(happened: &Happened) -> (&str, &str) {
     }
 }
 
+/// Of a record of our own application, the operation behind it, where the feed tells of it: what a
+/// reader saw late goes and comes back, and it was still us who made it so.
+fn ours(
+    author: &Author,
+    own: Option<&str>,
+    change: &ChangeRecord,
+    history: &[ChangeRecord],
+) -> Option<Author> {
+    let Author::SomeoneElse { app: Some(app), .. } = author else { return None };
+    if !own?.eq_ignore_ascii_case(app) {
+        return None;
+    }
+    let same = |other: &&ChangeRecord| {
+        other.sequence < change.sequence
+            && other.by.is_ours()
+            && other.happened.kind() == change.happened.kind()
+            && subject(&other.happened) == subject(&change.happened)
+    };
+    history.iter().filter(same).max_by_key(|other| other.sequence).map(|other| other.by.clone())
+}
+
 fn author(change: &ChangeRecord, records: &[AuditNote], history: &[ChangeRecord]) -> Option<Author> {
     let (_, holder) = subject(&change.happened);
+    let rendered = match &change.happened {
+        Happened::Granted { trustee, .. } | Happened::Revoked { trustee, .. } => trustee,
+        _ => "",
+    };
     let before = history
         .iter()
         .filter(|other| {
@@ -70,6 +100,7 @@ fn author(change: &ChangeRecord, records: &[AuditNote], history: &[ChangeRecord]
     });
     let fits = |record: &&AuditNote| {
         explains(&record.operation, &change.happened)
+            && is_about(record, &change.happened)
             && record.at <= later(change.at, SKEW)
             && after.is_none_or(|after| record.at > after)
     };
@@ -80,10 +111,14 @@ fn author(change: &ChangeRecord, records: &[AuditNote], history: &[ChangeRecord]
     let latest = |records: &mut dyn Iterator<Item = &AuditNote>| {
         records.max_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id))).map(|record| record.author.clone())
     };
-    // A record that names nobody, or somebody who cannot be found, explains a change only where no
-    // other does.
+    // A record that names nobody, or somebody who is known by no other text than this, explains a
+    // change only where no other does.
+    let vague = |record: &&AuditNote| {
+        let unnamed = |text: &String| text.eq_ignore_ascii_case(rendered);
+        record.trustee.is_none() && record.named.as_ref().is_none_or(unnamed)
+    };
     latest(&mut records.iter().filter(fits).filter(exact))
-        .or_else(|| latest(&mut records.iter().filter(fits).filter(|record| record.trustee.is_none())))
+        .or_else(|| latest(&mut records.iter().filter(fits).filter(vague)))
 }
 
 #[cfg(test)]
@@ -103,6 +138,9 @@ mod tests {
             operation: operation.into(),
             objects: vec!["m".into()],
             trustee: trustee.map(Into::into),
+            named: None,
+            about: None,
+            deny: false,
             author: Author::SomeoneElse {
                 user: Some(id.into()),
                 app: None,
@@ -164,5 +202,41 @@ mod tests {
         let records = [record("first", 50, ADD, Some("k"))];
         let history = [first, gone, again.clone()];
         assert_eq!(who(&again, &records, &history), None);
+    }
+
+    #[test]
+    fn a_record_of_another_right_or_of_somebody_unknown_explains_nothing() {
+        const ADD: &str = "Add-MailboxPermission";
+        let granted = change(1, 100, true);
+        let about = |rights: &[&str], deny| AuditNote {
+            about: Some(rights.iter().map(|right| (*right).to_owned()).collect()),
+            deny,
+            ..record("r", 50, ADD, Some("k"))
+        };
+        let found = |note: AuditNote| who(&granted, &[note], &[]).is_some();
+        assert!(found(about(&["ReadPermission", "fullaccess"], false)));
+        assert!(!found(about(&["ReadPermission"], false)) && !found(about(&["FullAccess"], true)));
+        let typed = |text: &str| AuditNote { named: Some(text.into()), ..record("r", 50, ADD, None) };
+        assert!(found(typed("KIM")), "as the change shows it");
+        assert!(!found(typed("lee")));
+    }
+
+    #[test]
+    fn what_we_made_so_stays_ours_when_it_goes_out_of_sight_and_comes_back() {
+        let by_us = Author::Ours { plan: "p".into(), operation: 1 };
+        let first = ChangeRecord { by: by_us.clone(), ..change(1, 100, true) };
+        let back = change(3, 300, true);
+        let of = |app: &str| Author::SomeoneElse {
+            user: None,
+            app: Some(app.into()),
+            call: "Add-MailboxPermission".into(),
+            record: "r".into(),
+            at: at(90),
+        };
+        let history = [first, change(2, 200, false), back.clone()];
+        assert_eq!(ours(&of("APP"), Some("app"), &back, &history), Some(by_us));
+        assert_eq!(ours(&of("other"), Some("app"), &back, &history), None);
+        assert_eq!(ours(&of("app"), None, &back, &history), None);
+        assert_eq!(ours(&of("app"), Some("app"), &back, &history[1..]), None);
     }
 }

@@ -69,7 +69,8 @@ pub(super) async fn finish(
         cursors,
     };
     run.finish_with(finish, settlement).await?;
-    attribute::attribute(&aggregation.store, round.now).await?;
+    let own = aggregation.tenant.caller.client_id();
+    attribute::attribute(&aggregation.store, own, round.now).await?;
     Ok((outcome, reports))
 }
 

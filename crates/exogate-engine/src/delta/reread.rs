@@ -8,6 +8,7 @@ use exogate_microsoft::exchange::{Answer, Cmdlet};
 use exogate_microsoft::record::Record;
 use exogate_microsoft::{ErrorKind, Service, WireError};
 use exogate_model::change::{Learnt, ObjectKind};
+use exogate_model::count::counted;
 use exogate_store::{Batch, Coverage, Facet, GrantSet, Waiting};
 
 use super::aspects::Aspects;
@@ -147,7 +148,10 @@ pub(super) async fn read(
     if let Some((key, error)) = reading.failures.into_iter().next() {
         round.note(
             KIND,
-            format!("{failed} mailboxes could not be read and wait for the next run, the first is {key}"),
+            format!(
+                "{} could not be read, to be tried by the next run; the first is {key}",
+                counted(failed, "mailbox")
+            ),
         );
         ended.get_or_insert(error);
     }

@@ -3,6 +3,7 @@
 
 use exogate_microsoft::activity::AuditRecord;
 use exogate_model::change::{Author, Happened};
+use exogate_store::AuditNote;
 
 /// What a record is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +58,11 @@ pub(super) fn touch(record: &AuditRecord) -> Touch {
         return Touch::Nothing;
     }
     let is = |nouns: &[&str]| nouns.iter().any(|known| noun.eq_ignore_ascii_case(known));
-    let trustee = ["User", "Trustee", "Member", "Owner"].iter().find_map(|name| record.parameter(name));
+    // A list of several names nobody in particular.
+    let trustee = ["User", "Trustee", "Member", "Owner", "Links"]
+        .iter()
+        .find_map(|name| record.parameter(name))
+        .filter(|text| !text.contains([';', ',']));
     if is(&MAILBOX) {
         return Touch::Mailbox { texts: texts(record), trustee: trustee.map(str::to_owned) };
     }
@@ -103,6 +108,59 @@ pub(super) fn author(record: &AuditRecord) -> Author {
         record: record.id.clone(),
         at: record.at,
     }
+}
+
+/// The rights, or the places in a group, that a record tells of; `None` where it does not say.
+pub(super) fn about(record: &AuditRecord) -> Option<Vec<String>> {
+    let is = |names: &[&str]| names.iter().any(|name| record.operation.eq_ignore_ascii_case(name));
+    let list = |text: &str| {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        Some(words.map(str::to_owned).collect())
+    };
+    let only = |what: &str, given: bool| Some(if given { vec![what.to_owned()] } else { Vec::new() });
+    // A parameter without a value clears.
+    let given = |name: &str| record.parameters.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+    if is(&["Add-MailboxPermission", "Remove-MailboxPermission"]) {
+        record.parameter("AccessRights").and_then(list)
+    } else if is(&["Add-RecipientPermission", "Remove-RecipientPermission"]) {
+        only("SendAs", true)
+    } else if is(&[
+        "Add-DistributionGroupMember",
+        "Remove-DistributionGroupMember",
+        "Update-DistributionGroupMember",
+    ]) {
+        only("member", true)
+    } else if record.parameters.is_empty() {
+        None
+    } else if is(&["Set-Mailbox"]) {
+        only("SendOnBehalf", given("GrantSendOnBehalfTo"))
+    } else if is(&["Set-DistributionGroup"]) {
+        only("owner", given("ManagedBy"))
+    } else if is(&["Add-UnifiedGroupLinks", "Remove-UnifiedGroupLinks"]) {
+        match record.parameter("LinkType")? {
+            members if members.eq_ignore_ascii_case("Members") => only("member", true),
+            owners if owners.eq_ignore_ascii_case("Owners") => only("owner", true),
+            _ => Some(Vec::new()),
+        }
+    } else {
+        None
+    }
+}
+
+/// Whether a record tells of entries that deny a right.
+pub(super) fn denies(record: &AuditRecord) -> bool {
+    record.parameter("Deny").is_some_and(|deny| !["false", "$false", "0"].contains(&&*deny.to_lowercase()))
+}
+
+/// Whether a record can be about what happened, as far as it says what it is about.
+pub(super) fn is_about(record: &AuditNote, happened: &Happened) -> bool {
+    let (what, denied) = match happened {
+        Happened::Granted { right, deny, .. } | Happened::Revoked { right, deny, .. } => (right, *deny),
+        Happened::Joined { role, .. } | Happened::Left { role, .. } => (role, false),
+        Happened::Created | Happened::Modified { .. } | Happened::Deleted => return true,
+    };
+    let Some(about) = &record.about else { return true };
+    record.deny == denied && about.iter().any(|one| one.eq_ignore_ascii_case(what))
 }
 
 /// Whether what a cmdlet does can be what happened.
@@ -231,5 +289,23 @@ mod tests {
         assert!(explains("Remove-Mailbox", &Happened::Deleted));
         assert!(!explains("Remove-MailboxPermission", &Happened::Deleted));
         assert!(explains("Set-CASMailbox", &Happened::Modified { attributes: Vec::new() }));
+    }
+
+    #[test]
+    fn a_record_says_which_rights_and_places_it_is_about() {
+        let told = |operation: &str, parameters: &[(&str, &str)]| about(&record(operation, None, parameters));
+        let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(
+            told("Add-MailboxPermission", &[("AccessRights", "FullAccess, ReadPermission")]),
+            words(&["FullAccess", "ReadPermission"])
+        );
+        assert_eq!(told("Add-MailboxPermission", &[]), None);
+        assert_eq!(told("Remove-RecipientPermission", &[]), words(&["SendAs"]));
+        assert_eq!(told("Set-Mailbox", &[("GrantSendOnBehalfTo", "")]), words(&["SendOnBehalf"]));
+        assert_eq!(told("Set-Mailbox", &[("DisplayName", "x")]), words(&[]));
+        assert_eq!(told("Add-UnifiedGroupLinks", &[("LinkType", "Owners")]), words(&["owner"]));
+        assert_eq!(told("Set-DistributionGroup", &[("DisplayName", "x")]), words(&[]));
+        let deny = |value: &str| denies(&record("Add-MailboxPermission", None, &[("Deny", value)]));
+        assert!(deny("True") && !deny("False") && !deny(""));
     }
 }

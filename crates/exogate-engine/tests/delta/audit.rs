@@ -2,6 +2,7 @@
 //! lost is read again, and the state is that of a fresh full aggregation.
 
 use exogate_engine::aggregate::{Outcome, RunSummary};
+use exogate_engine::delta::{self, Subscribed};
 use exogate_microsoft::ErrorKind;
 use exogate_microsoft::exchange::Cmdlet;
 use exogate_model::change::{Author, Learnt};
@@ -148,7 +149,7 @@ async fn content_that_is_no_longer_kept_has_everything_read_again() {
     bench.pass(2 * DAY);
     let summary = bench.delta().await;
     completed(&summary);
-    says(&summary, "were no longer kept");
+    says(&summary, "no longer kept");
     assert_eq!(granted(&bench).await.len(), 1);
     assert_same(&bench.source.picture().await, &bench.fresh().await, "after content expired");
 }
@@ -174,6 +175,37 @@ async fn the_quota_is_waited_for_and_not_taken_for_a_missing_permission() {
     completed(&summary);
     assert_eq!(granted(&bench).await.len(), 1, "what was not read is read by the next look");
     assert_same(&bench.source.picture().await, &bench.fresh().await, "after the quota");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_that_somebody_ended_is_started_again_and_what_it_missed_is_read() {
+    let bench = only_the_log(Bench::new(crate::support::CONTOSO, Scenario::default()).await).await;
+    bench.pass(HOUR);
+    completed(&bench.delta().await);
+    let subscribed = async || {
+        let (store, context) = (&bench.source.store, &bench.source.context);
+        let status = delta::status(store, context, &bench.options, Some(&bench.tenant), bench.clock.now());
+        status.await.unwrap().subscription.unwrap()
+    };
+    assert_eq!(subscribed().await, Subscribed::Enabled);
+    bench.sim.running.world().services.activity.end_subscriptions();
+    assert_eq!(subscribed().await, Subscribed::Disabled);
+    bench.run(add_permission("quiet", KIM, "FullAccess")).await;
+    bench.pass(3 * HOUR);
+    let summary = bench.delta().await;
+    completed(&summary);
+    says(&summary, "had been ended and was started again");
+    says(&summary, "all governed mailboxes are read again");
+    assert_eq!(granted(&bench).await.len(), 1, "nobody told of it, and it is found");
+    assert_eq!(subscribed().await, Subscribed::Enabled);
+    // From then on the feed tells again, and nothing else is read.
+    bench.run(add_permission("info@contoso.com", KIM, "FullAccess")).await;
+    bench.pass(3 * HOUR);
+    let next = bench.delta().await;
+    completed(&next);
+    does_not_say(&next, "read again");
+    assert_eq!(granted(&bench).await.len(), 2);
+    assert_same(&bench.source.picture().await, &bench.fresh().await, "after the subscription was ended");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -42,6 +42,8 @@ const MAILBOXES: [&str; 10] = [
     "Name 1",
     "Room 1",
 ];
+/// Mailboxes as their labels name them.
+const LABELS: [&str; 5] = ["O365Support", "Quiet", "INFO (info2@contoso.com)", "Name 1", "Box 1"];
 const GROUPS: [&str; 6] = ["Support team", "innercircle", "All staff", "projectx", "Group 1", "List 1"];
 const RIGHTS: [&str; 4] = ["FullAccess", "ReadPermission", "ChangeOwner", "DeleteItem"];
 
@@ -67,7 +69,13 @@ fn identity(name: &str, who: &str) -> Cmdlet {
 }
 
 /// One deed.
-pub async fn deed(rig: &Rig, random: &mut Random, made: &mut Made) -> String {
+pub async fn deed(rig: &mut Rig<'_>, random: &mut Random, made: &mut Made) -> String {
+    if random.chance(3) {
+        rig.relieve(random);
+    }
+    if random.below(12) == 0 {
+        return ours(rig, random).await;
+    }
     match random.below(40) {
         0..=13 => right(rig, random).await,
         14..=21 => mailbox(rig, random, made).await,
@@ -76,25 +84,33 @@ pub async fn deed(rig: &Rig, random: &mut Random, made: &mut Made) -> String {
         36..=38 => unrecorded(rig, random),
         _ => {
             // The subscription to the activity feed is lost.
-            rig.unsubscribe().await;
+            rig.unsubscribe();
             "unsubscribed".to_owned()
         }
     }
 }
 
-async fn ran(rig: &Rig, cmdlet: Cmdlet) -> String {
+/// We are asked to give or take a right.
+async fn ours(rig: &mut Rig<'_>, random: &mut Random) -> String {
+    let (verb, who, label) = (random.one(&["add", "remove"]), random.one(&PEOPLE), random.one(&LABELS));
+    let right = random.one(&["FullAccess", "ReadPermission", "SendAs", "SendOnBehalf"]);
+    let taken = rig.provision(verb, who, label, right).await;
+    format!("ours: {verb} {who} {label}: {right}{}", if taken { "" } else { " (refused)" })
+}
+
+async fn ran(rig: &mut Rig<'_>, cmdlet: Cmdlet) -> String {
     let text = cmdlet.powershell();
     rig.run(cmdlet).await;
     text
 }
 
-async fn sent(rig: &Rig, method: Method, path: String, body: Option<Value>) -> String {
+async fn sent(rig: &Rig<'_>, method: Method, path: String, body: Option<Value>) -> String {
     let text = format!("{method} {path} {}", body.clone().unwrap_or_default());
     rig.graph(method, &path, body).await;
     text
 }
 
-async fn right(rig: &Rig, random: &mut Random) -> String {
+async fn right(rig: &mut Rig<'_>, random: &mut Random) -> String {
     let (mailbox, who, right) = (random.one(&MAILBOXES), random.one(&TRUSTEES), random.one(&RIGHTS));
     let cmdlet = match random.below(12) {
         0..=3 => identity("Add-MailboxPermission", mailbox).text("User", who).texts("AccessRights", [right]),
@@ -118,7 +134,7 @@ async fn right(rig: &Rig, random: &mut Random) -> String {
     ran(rig, cmdlet).await
 }
 
-async fn mailbox(rig: &Rig, random: &mut Random, made: &mut Made) -> String {
+async fn mailbox(rig: &mut Rig<'_>, random: &mut Random, made: &mut Made) -> String {
     let mailbox = random.one(&MAILBOXES);
     let anybody = if random.chance(5) { mailbox } else { random.one(&PEOPLE) };
     let number = random.below(3);
@@ -139,7 +155,7 @@ async fn mailbox(rig: &Rig, random: &mut Random, made: &mut Made) -> String {
     ran(rig, cmdlet).await
 }
 
-async fn person(rig: &Rig, random: &mut Random, made: &mut Made) -> String {
+async fn person(rig: &mut Rig<'_>, random: &mut Random, made: &mut Made) -> String {
     let who = random.one(&PEOPLE);
     let number = random.below(3);
     let user = format!("users/{who}");
@@ -190,7 +206,7 @@ async fn person(rig: &Rig, random: &mut Random, made: &mut Made) -> String {
     }
 }
 
-async fn group(rig: &Rig, random: &mut Random, made: &mut Made) -> String {
+async fn group(rig: &mut Rig<'_>, random: &mut Random, made: &mut Made) -> String {
     let (group, who, other) = (random.one(&GROUPS), random.one(&TRUSTEES), random.one(&GROUPS));
     let member = if random.chance(8) { who } else { other };
     let freely = |cmdlet: Cmdlet| cmdlet.flag("BypassSecurityGroupManagerCheck", true);
@@ -260,7 +276,7 @@ async fn group(rig: &Rig, random: &mut Random, made: &mut Made) -> String {
 }
 
 /// What no record ever tells of.
-fn unrecorded(rig: &Rig, random: &mut Random) -> String {
+fn unrecorded(rig: &Rig<'_>, random: &mut Random) -> String {
     let world = &rig.world;
     let mut state = world.state_mut();
     let (mailbox, who) = (random.one(&MAILBOXES), random.one(&TRUSTEES));

@@ -21,15 +21,24 @@ mod rig;
 mod sequence;
 #[path = "../support/mod.rs"]
 mod support;
+mod witness;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Sequences of an ordinary run.
-const SEQUENCES: u64 = 60;
+const SEQUENCES: u64 = 700;
+/// How often a long run tells how far it is.
+const TELLS: std::time::Duration = std::time::Duration::from_secs(30);
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// Tells at once, also from a test whose output is kept back.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[test]
@@ -40,10 +49,15 @@ fn the_state_after_deltas_is_that_of_a_fresh_full_aggregation() {
         Some(seed) => seed..seed + 1,
         None => first..first + number("EXOGATE_DELTA_SEQUENCES").unwrap_or(SEQUENCES),
     };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let beginning = runtime().block_on(rig::Beginning::new(fixture));
     let next = AtomicU64::new(seeds.start);
     let failed = AtomicU64::new(0);
+    let (told, ascribed, started_over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let verbose = number("EXOGATE_DELTA_VERBOSE").is_some();
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let begun = std::time::Instant::now();
+    let last_told = std::sync::Mutex::new(begun);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -52,22 +66,42 @@ fn the_state_after_deltas_is_that_of_a_fresh_full_aggregation() {
                     if !seeds.contains(&seed) {
                         return;
                     }
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                    let one =
-                        std::panic::AssertUnwindSafe(|| runtime.block_on(sequence::sequence(seed, &fixture)));
+                    let one = std::panic::AssertUnwindSafe(|| {
+                        runtime().block_on(sequence::sequence(seed, &beginning))
+                    });
                     let began = std::time::Instant::now();
                     let done = std::panic::catch_unwind(one);
                     if verbose {
-                        eprintln!("{seed}: {:?}", began.elapsed());
+                        say(&format!("{seed}: {:?}", began.elapsed()));
                     }
-                    if done.is_err() {
-                        eprintln!("EXOGATE_DELTA_SEED={seed} fails");
-                        failed.fetch_add(1, Ordering::Relaxed);
+                    match done {
+                        Ok(tally) => {
+                            told.fetch_add(tally.told, Ordering::Relaxed);
+                            ascribed.fetch_add(tally.ascribed, Ordering::Relaxed);
+                            started_over.fetch_add(tally.started_over, Ordering::Relaxed);
+                        }
+                        Err(_) => {
+                            say(&format!("EXOGATE_DELTA_SEED={seed} fails"));
+                            failed.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                    let mut last = last_told.lock().unwrap();
+                    if last.elapsed() >= TELLS {
+                        *last = std::time::Instant::now();
+                        let (done, of) = (seed - seeds.start + 1, seeds.end - seeds.start);
+                        say(&format!("{done} of {of} sequences in {} s", begun.elapsed().as_secs()));
                     }
                 }
             });
         }
     });
     let failed = failed.into_inner();
+    let [told, ascribed, started_over] = [told, ascribed, started_over].map(AtomicU64::into_inner);
+    say(&format!(
+        "{told} changes were told, {ascribed} looks knew who made one, {started_over} readers had to start over"
+    ));
+    if seeds.end - seeds.start >= 100 {
+        assert!(told > 0 && ascribed > 0 && started_over > 0, "what never comes to pass is not tested");
+    }
     assert_eq!(failed, 0, "{failed} of {} sequences failed; their seeds are above", seeds.end - seeds.start);
 }

@@ -28,6 +28,8 @@ impl Oddities {
         scenario.clock.frozen = true;
         scenario.clock.start = exogate_sim::clock::Time::parse("2026-03-02T07:00:00Z");
         scenario.compression = false;
+        // Signing tokens is dear: most live for a day.
+        scenario.token.lifetime_seconds = random.one(&[3599, 86_399, 86_399, 86_399]);
         graph(&mut scenario, random);
         exchange(&mut scenario, random);
         activity(&mut scenario, random);
@@ -107,8 +109,7 @@ fn activity(scenario: &mut Scenario, random: &mut Random) {
     activity.next_page_url_header = random.chance(5);
     activity.first_content_delay_seconds = random.one(&[0, 0, 3600, 43_200]);
     activity.backfill_hours = random.one(&[0, 22]);
-    // The clock stands while a run reads: a minute has no end.
-    activity.requests_per_minute = 0;
+    activity.requests_per_minute = random.one(&[0, 0, 0, 6]);
 }
 
 fn options(random: &mut Random) -> DeltaOptions {

@@ -3,13 +3,16 @@
 //! chosen request on, nothing comes back any more.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use exogate_microsoft::transport::{
     Sent, Transport, TransportError, TransportErrorKind, WireRequest, WireResponse,
 };
+use exogate_sim::server::operation::Service;
 use exogate_sim::server::{self, Outcome, Request, route};
 use exogate_sim::world::World;
+use http::StatusCode;
 use tokio::sync::watch;
 
 /// A way to the services of a tenant.
@@ -71,7 +74,12 @@ impl Transport for Direct {
             request.headers = wire.headers;
             request.body = wire.body.unwrap_or_default();
             let service = route::service(&request.host, &request.path);
-            Some(server::answer(&self.world, service, request).await)
+            let reply = server::answer(&self.world, service, request).await;
+            if reply.status == StatusCode::FORBIDDEN && service == Service::Activity {
+                // Whoever is told to slow down does, and time goes on.
+                self.world.clock.advance(Duration::from_secs(20));
+            }
+            Some(reply)
         } else {
             None
         };

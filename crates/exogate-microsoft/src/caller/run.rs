@@ -33,6 +33,7 @@ pub struct Caller {
 
 struct Shared {
     tenant: String,
+    client_id: Option<String>,
     username: Option<String>,
     signs_in_at: Url,
     endpoints: Endpoints,
@@ -62,6 +63,7 @@ impl Caller {
         let sign_in = SignIn::new(settings, Arc::clone(&transport), Arc::clone(&clock), Arc::clone(&ids));
         let shared = Shared {
             tenant: settings.tenant.clone(),
+            client_id: settings.credential.client_id().map(str::to_owned),
             username: settings.credential.username().map(str::to_owned),
             signs_in_at: settings.credential.identity_endpoint().unwrap_or(&settings.endpoints.login).clone(),
             endpoints: settings.endpoints.clone(),
@@ -81,6 +83,7 @@ impl Caller {
         let old = &self.shared;
         let shared = Shared {
             tenant: old.tenant.clone(),
+            client_id: old.client_id.clone(),
             username: old.username.clone(),
             signs_in_at: old.signs_in_at.clone(),
             endpoints: old.endpoints.clone(),
@@ -97,6 +100,11 @@ impl Caller {
     /// The tenant as configured: its id or a domain.
     pub fn tenant(&self) -> &str {
         &self.shared.tenant
+    }
+
+    /// The application that signs in, where the configuration says which it is.
+    pub fn client_id(&self) -> Option<&str> {
+        self.shared.client_id.as_deref()
     }
 
     /// The user who signs in, if it is a user.

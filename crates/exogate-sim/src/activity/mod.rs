@@ -46,6 +46,14 @@ pub struct ActivityService {
     inner: Mutex<Inner>,
 }
 
+impl ActivityService {
+    /// Somebody else ends every subscription, as an administrator may.
+    pub fn end_subscriptions(&self) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.subscriptions.values_mut().for_each(|held| held.enabled = false);
+    }
+}
+
 /// Answers a request to the activity feed.
 pub async fn handle(world: &Arc<World>, request: Request) -> Reply {
     respond(world, &request)

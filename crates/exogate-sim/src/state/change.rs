@@ -112,6 +112,9 @@ pub struct Change {
 pub struct ChangeLog {
     entries: Vec<Change>,
     base: u64,
+    /// The instant from which on everything so far is visible.
+    #[serde(default)]
+    all_visible_at: Time,
 }
 
 impl ChangeLog {
@@ -125,8 +128,12 @@ impl ChangeLog {
     /// at `now`.
     #[must_use]
     pub fn last_visible(&self, now: Time) -> u64 {
-        let first_hidden = self.entries.iter().rev().take_while(|c| c.visible_at > now).count();
-        self.last() - first_hidden as u64
+        if self.all_visible_at <= now {
+            return self.last();
+        }
+        // What was written by the other face may come into sight after what was written later by this one.
+        let first_hidden = self.entries.iter().find(|change| change.visible_at > now);
+        first_hidden.map_or(self.last(), |change| change.sequence - 1)
     }
 
     /// Entries after `sequence`.
@@ -144,6 +151,23 @@ impl ChangeLog {
 
     pub(super) fn push(&mut self, object: Idx, kind: ChangeKind, at: Time, visible_at: Time) {
         let sequence = self.last() + 1;
+        self.all_visible_at = self.all_visible_at.max(visible_at);
         self.entries.push(Change { sequence, object, kind, at, visible_at });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_into_sight_late_is_not_passed_over_for_what_was_written_after_it() {
+        let mut log = ChangeLog::default();
+        let at = Time::from_seconds;
+        for (written, visible) in [(0, 1), (10, 910), (20, 21), (30, 930)] {
+            log.push(Idx(1), ChangeKind::Created, at(written), at(visible));
+        }
+        let seen = [0, 5, 25, 909, 910, 929, 930].map(|now| log.last_visible(at(now)));
+        assert_eq!(seen, [0, 1, 1, 1, 3, 3, 4]);
     }
 }

@@ -23,6 +23,12 @@ pub struct AuditNote {
     pub objects: Vec<String>,
     /// Id of the one who was given or lost something, where it is known.
     pub trustee: Option<String>,
+    /// The same as it was typed, where nobody is known by that text.
+    pub named: Option<String>,
+    /// The rights, or the places in a group, that it tells of; none where it does not say.
+    pub about: Option<Vec<String>>,
+    /// Whether it tells of entries that deny a right.
+    pub deny: bool,
     /// Who did it.
     pub author: Author,
 }
@@ -37,8 +43,8 @@ pub(super) fn keep(connection: &Connection, context: &Context, records: &[AuditN
         let object = if let [object] = objects.as_slice() { object.as_str() } else { "" };
         connection
             .prepare_cached(
-                "INSERT OR IGNORE INTO audit_records (source, id, at, seen_at, operation, object, trustee, author)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT OR IGNORE INTO audit_records (source, id, at, seen_at, operation, object, trustee, author, named, about, deny)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute((
                 context.source,
@@ -49,6 +55,9 @@ pub(super) fn keep(connection: &Connection, context: &Context, records: &[AuditN
                 object,
                 record.trustee.as_deref().map(codec::id).unwrap_or_default(),
                 codec::to_json("who made a change", &record.author)?,
+                record.named.as_deref().unwrap_or_default(),
+                record.about.as_ref().map(|about| codec::to_json("what a record tells of", about)).transpose()?,
+                record.deny,
             ))?;
     }
     connection.execute(
@@ -84,19 +93,23 @@ pub(super) fn unattributed(
 
 pub(super) fn about(connection: &Connection, source: i64, object: &str) -> Result<Vec<AuditNote>, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, at, operation, object, trustee, author FROM audit_records
+        "SELECT id, at, operation, object, trustee, author, named, about, deny FROM audit_records
          WHERE source = ?1 AND object = ?2 ORDER BY at, id",
     )?;
     let mut rows = statement.query((source, codec::id(object)))?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        let trustee: String = row.get(4)?;
+        let (trustee, named): (String, String) = (row.get(4)?, row.get(6)?);
+        let about: Option<String> = row.get(7)?;
         records.push(AuditNote {
             id: row.get(0)?,
             at: codec::instant(row.get(1)?)?,
             operation: row.get(2)?,
             objects: vec![row.get(3)?],
             trustee: (!trustee.is_empty()).then_some(trustee),
+            named: (!named.is_empty()).then_some(named),
+            about: about.map(|json| codec::from_json("what a record tells of", &json)).transpose()?,
+            deny: row.get(8)?,
             author: codec::from_json("who made a change", &row.get::<_, String>(5)?)?,
         });
     }

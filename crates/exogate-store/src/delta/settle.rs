@@ -108,7 +108,11 @@ fn settle_facets(connection: &Connection, context: &Context, settlement: &Settle
     ];
     for facet in Facet::ALL {
         for learnt in ALL {
-            let read = settlement.facets.iter().filter(|(_, f, l)| (*f, *l) == (facet, learnt));
+            let mut read =
+                settlement.facets.iter().filter(|(_, f, l)| (*f, *l) == (facet, learnt)).peekable();
+            if read.peek().is_none() {
+                continue;
+            }
             let mut any = false;
             connection.execute_batch("DELETE FROM temp.touched")?;
             for (mailbox, _, _) in read {

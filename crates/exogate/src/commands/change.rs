@@ -10,6 +10,7 @@ use exogate_engine::provision::{
     Observer, OperationResult, Patience, PlanError, PlanResult, ProvisionError, Provisioner, Rules, Silent,
     Snapshot, Step, Submission, call::call, compile,
 };
+use exogate_model::count::counted;
 use exogate_model::operation::{Operation, Outcome as Ended, TargetKind};
 use exogate_model::plan::Plan;
 use exogate_store::{Journal, SourceStore};
@@ -156,14 +157,15 @@ impl Changing {
         }
         let review: Vec<&Operation> = operations.iter().filter(|operation| operation.review).collect();
         if !review.is_empty() && !options.reviewed {
-            let what = format!("{} of {} must be reviewed", review.len(), counted(operations.len()));
+            let what =
+                format!("{} of {} must be reviewed", review.len(), counted(operations.len(), "operation"));
             if !(ask || app.environment.stderr_terminal) || !confirm(app, &format!("{what}. Confirm them?"))?
             {
                 return Err(Failure::usage(what).hint(
                     "look at them with --dry-run, then confirm with --reviewed; nothing was carried out",
                 ));
             }
-        } else if ask && !confirm(app, &format!("Carry out {}?", counted(operations.len())))? {
+        } else if ask && !confirm(app, &format!("Carry out {}?", counted(operations.len(), "operation")))? {
             return Err(Failure::usage("not confirmed; nothing was carried out").hint("confirm with --yes"));
         }
         let total = operations.len();
@@ -210,17 +212,16 @@ impl Changing {
             }
         }
         let already = operations.iter().filter(|operation| operation.already).count();
-        text.push_str(&format!("{}, {already} of them already so.\n", counted(operations.len())));
+        text.push_str(&format!(
+            "{}, {already} of them already so.\n",
+            counted(operations.len(), "operation")
+        ));
         match on_stdout {
             true => app.console.print(&text)?,
             false => app.console.note(text.trim_end()),
         }
         Ok(())
     }
-}
-
-fn counted(operations: usize) -> String {
-    if operations == 1 { "1 operation".to_owned() } else { format!("{operations} operations") }
 }
 
 fn kind(kind: TargetKind) -> String {
@@ -238,8 +239,7 @@ fn refused(app: &App, errors: &[PlanError]) -> Failure {
             let _ = app.console.print(&json!({ "error": error }).to_string());
         }
     }
-    let count = errors.len();
-    let requests = if count == 1 { "1 request".to_owned() } else { format!("{count} requests") };
+    let requests = counted(errors.len(), "request");
     Failure::usage(format!("{requests} cannot be carried out; nothing was attempted"))
         .details(errors.iter().map(ToString::to_string))
 }

@@ -1,5 +1,6 @@
 //! `exogate status`: how fresh what is stored is, and whether it stays so.
 
+use exogate_model::count::counted;
 use std::fmt::Write as _;
 
 use exogate_engine::delta::{self, Status, Subscribed};
@@ -93,8 +94,7 @@ fn text(source: &Source, status: &Status, now: Timestamp) -> String {
         match status.backlog {
             0 => "nothing".to_owned(),
             waiting => {
-                let objects = if waiting == 1 { "object" } else { "objects" };
-                format!("{waiting} {objects}, the first since {}", ago(status.backlog_since))
+                format!("{}, the first since {}", counted(waiting, "object"), ago(status.backlog_since))
             }
         },
     );

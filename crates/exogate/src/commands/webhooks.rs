@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use exogate_model::count::counted;
 use exogate_model::nearest;
 use exogate_server::webhook::{Courier, Standing};
 use exogate_store::{ChangeRecord, DeadLetter, SourceStore};
@@ -76,7 +77,7 @@ pub fn run(args: &Args, app: &App) -> Outcome {
             Some(Action::Discard { name }) => {
                 let count =
                     courier(source, &store, name, app)?.discard().await.map_err(connect::from_store)?;
-                app.console.print(&format!("{} forgotten", dead_letters(count)))?;
+                app.console.print(&format!("{} forgotten", counted(count, "dead letter")))?;
                 Ok(Exit::Done)
             }
         }
@@ -206,21 +207,13 @@ async fn resend(courier: &Courier, name: &str, app: &App) -> Outcome {
         let value = serde_json::to_value(&resent).map_err(|error| Failure::new(Exit::Failed, error))?;
         app.console.print(&value.to_string())?;
     } else {
-        app.console.print(&format!("{} taken by {name}", changes(resent.delivered)))?;
+        app.console.print(&format!("{} taken by {name}", counted(resent.delivered, "change")))?;
     }
     match resent.reason {
         None => Ok(Exit::Done),
         Some(reason) => {
             let exit = if resent.delivered == 0 { Exit::Failed } else { Exit::Partly };
-            Err(Failure::message(exit, format!("{} left: {reason}", dead_letters(resent.left))))
+            Err(Failure::message(exit, format!("{} left: {reason}", counted(resent.left, "dead letter"))))
         }
     }
-}
-
-fn changes(count: u64) -> String {
-    if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }
-}
-
-fn dead_letters(count: u64) -> String {
-    if count == 1 { "1 dead letter".to_owned() } else { format!("{count} dead letters") }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use exogate_microsoft::exchange::Cmdlet;
 use exogate_microsoft::record::Record;
 use exogate_model::catalogue::{self, ExchangeObject};
+use exogate_model::count::counted;
 use exogate_store::{Batch, Facet, GrantSet, MailboxRef, MailboxRow};
 use tokio::sync::mpsc;
 
@@ -68,8 +69,8 @@ impl Listing for Mailboxes<'_> {
         let mut notes: Vec<_> = self.misfits.notes().collect();
         if self.unjoined > 0 {
             notes.push(format!(
-                "{} mailboxes left out because they have no object in Entra that an account could be",
-                self.unjoined
+                "{} left out for want of an object in Entra that an account could be",
+                counted(self.unjoined, "mailbox")
             ));
         }
         notes

@@ -5,6 +5,7 @@
 //! while it delays every answer in it to its slowest and mixes throttling into items. Only so many
 //! calls wait at the gate that listings on their way page by page are not held up behind them.
 
+use exogate_model::count::counted;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -135,13 +136,16 @@ impl<'a> Asking<'a> {
     pub async fn end(mut self) -> Result<Checkpoint, StreamError> {
         self.storing.settle().await?;
         if self.gone > 0 {
-            self.work.note(format!("{} mailboxes were removed while they were read", self.gone));
+            self.work.note(format!("{} removed while they were read", counted(self.gone, "mailbox")));
         }
         let failed = self.failures.len();
         match self.failures.into_iter().next() {
             None => Ok(self.position),
             Some((address, error)) => {
-                self.work.note(format!("{failed} mailboxes could not be read, the first is {address}"));
+                self.work.note(format!(
+                    "{} could not be read, the first is {address}",
+                    counted(failed, "mailbox")
+                ));
                 Err(error)
             }
         }

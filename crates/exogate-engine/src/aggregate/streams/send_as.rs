@@ -5,6 +5,7 @@
 //! (its owner may send as itself), so a governed mailbox of which no row was seen was not
 //! recognised: it is asked singly rather than taken for one that nobody may send as.
 
+use exogate_model::count::counted;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -161,8 +162,8 @@ async fn list(work: &Work, mailboxes: &[Governed], resumed: bool) -> Result<Vec<
     }
     if !unseen.is_empty() {
         work.note(format!(
-            "{} mailboxes were not recognised in the listing of the tenant and were asked singly",
-            unseen.len()
+            "{} not recognised in the listing of the tenant and asked singly",
+            counted(unseen.len(), "mailbox")
         ));
     }
     Ok(unseen)

@@ -6,6 +6,7 @@ use exogate_microsoft::ErrorKind;
 use exogate_microsoft::activity::{AuditRecord, Read};
 use exogate_microsoft::exchange::Cmdlet;
 use exogate_model::change::{Learnt, ObjectKind};
+use exogate_model::count::counted;
 use exogate_store::{AuditNote, Waiting};
 
 use super::names::Names;
@@ -19,7 +20,7 @@ use crate::delta::touched::{self, Touch};
 /// What records mean: mailboxes to be read again, and who did what.
 pub(super) async fn digest(round: Round<'_>, read: Read, found: &mut Found) -> Result<(), StreamError> {
     if read.unreadable > 0 {
-        widen(round, found, format!("{} audit records could not be read", read.unreadable));
+        widen(round, found, format!("{} could not be read", counted(read.unreadable, "audit record")));
     }
     let mut records: HashMap<String, AuditRecord> =
         read.records.into_iter().map(|record| (record.id.clone(), record)).collect();
@@ -61,12 +62,16 @@ pub(super) async fn digest(round: Round<'_>, read: Read, found: &mut Found) -> R
             Touch::Group { texts, member } => (names.groups(texts), member),
             Touch::Nothing => continue,
         };
+        let known = trustee.as_deref().and_then(|text| names.principal(text));
         found.settlement.records.push(AuditNote {
             id: record.id.clone(),
             at: record.at,
             operation: record.operation.clone(),
             objects,
-            trustee: trustee.as_deref().and_then(|text| names.principal(text)),
+            named: trustee.clone().filter(|_| known.is_none()),
+            trustee: known,
+            about: touched::about(record),
+            deny: touched::denies(record),
             author: touched::author(record),
         });
     }

@@ -1,5 +1,6 @@
 //! The activity feed: its subscription, its windows of time, and the pieces of content in them.
 
+use exogate_model::count::counted;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ pub(super) async fn by_feed(
     }
     drop(answers);
     if lost > 0 {
-        widen(round, &mut found, format!("{lost} pieces of the activity feed were no longer kept"));
+        widen(round, &mut found, format!("{} of the activity feed no longer kept", counted(lost, "piece")));
     }
     digest(round, read, &mut found).await?;
     found.advance(feeds::ACTIVITY, round.now.to_string());

@@ -1,5 +1,6 @@
 //! What a run came to, in words.
 
+use exogate_model::count::counted;
 use std::fmt::Write as _;
 
 use exogate_engine::Tenant;
@@ -71,19 +72,22 @@ impl Told {
         let counts = &summary.counts;
         let _ = writeln!(
             text,
-            "The store holds {} accounts, {} mailboxes, {} groups, {} memberships, {} rights on {} governed mailboxes",
-            counts.users,
-            counts.mailboxes,
-            counts.groups,
-            counts.memberships,
-            counts.grants,
-            counts.labelled_mailboxes,
+            "The store holds {}, {}, {}, {}, {} on {}",
+            counted(counts.users, "account"),
+            counted(counts.mailboxes, "mailbox"),
+            counted(counts.groups, "group"),
+            counted(counts.memberships, "membership"),
+            counted(counts.grants, "right"),
+            counted(counts.labelled_mailboxes, "governed mailbox"),
         );
         let record = &summary.record;
         let _ = write!(
             text,
-            "{} changes, {} deleted; {} calls, {} throttled",
-            record.changes, record.deleted, self.calls, self.throttled
+            "{}, {} deleted; {}, {} throttled",
+            counted(record.changes, "change"),
+            record.deleted,
+            counted(self.calls, "call"),
+            self.throttled
         );
         for note in &summary.notes {
             let _ = write!(text, "\nnote: {note}");
@@ -101,10 +105,10 @@ fn trim_line_end(text: &mut String) {
 /// A loss in words.
 pub fn loss(forecast: &Forecast) -> String {
     let what = match forecast.part {
-        Coverage::Users => "accounts",
-        Coverage::Mailboxes => "mailboxes",
-        Coverage::DynamicGroups => "dynamic distribution groups",
-        _ => "groups",
+        Coverage::Users => "account",
+        Coverage::Mailboxes => "mailbox",
+        Coverage::DynamicGroups => "dynamic distribution group",
+        _ => "group",
     };
-    format!("{} of {} {what} are gone", forecast.unseen, forecast.known)
+    format!("{} of {} gone", forecast.unseen, counted(forecast.known, what))
 }

@@ -1,244 +1,29 @@
-//! Webhooks against receivers on real sockets that fail, are slow, are down and come back: nothing is
-//! lost, nothing is told in another order, and what was taken is not told again.
+//! Webhooks against receivers that fail, are slow, are down and come back: nothing is lost, nothing is
+//! told in another order, and what was taken is not told again.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod authority;
+mod feed;
+mod property;
+mod receiver;
+mod services;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
-use axum::routing::post;
 use exogate_engine::changes::Filter;
 use exogate_model::change::{Author, Happening, ObjectKind};
 use exogate_model::clock::Clock;
-use exogate_model::mailbox::MailboxKind;
-use exogate_model::value::AttributeValue;
-use exogate_server::webhook::message::{Message, SigningKey};
+use exogate_server::webhook::message::SigningKey;
 use exogate_server::webhook::post::{HttpOptions, HttpPost};
-use exogate_server::webhook::{self, Courier, StandingState, Step, Webhook};
-use exogate_server::{Gateway, Life, Source};
-use exogate_store::{
-    AttributesOf, Batch, Coverage, Finish, Holder, MailboxRow, Provisioned, RunRequest, RunState, SourceStore,
-    Store, UserRow,
-};
-use http::{HeaderMap, StatusCode};
-use jiff::Timestamp;
-use serde_json::Value;
-use tempfile::TempDir;
-use tokio::task::JoinHandle;
+use exogate_server::webhook::{Courier, StandingState, Step, Webhook};
 
-const SECRET: &str = "a secret of more than sixteen bytes";
-
-/// A clock that tests turn.
-struct Hand(AtomicI64);
-
-impl Clock for Hand {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
-
-/// A source whose feed grows as a test wants.
-struct Feed {
-    folder: TempDir,
-    clock: Arc<Hand>,
-    store: SourceStore,
-    users: Vec<UserRow>,
-    round: u32,
-}
-
-impl Feed {
-    /// A source that was read once.
-    async fn new(users: usize) -> Self {
-        let folder = TempDir::new().unwrap();
-        let clock = Arc::new(Hand(AtomicI64::new(1_800_000_000)));
-        let store = open(&folder, &clock).await;
-        let user = |number: usize| UserRow {
-            id: format!("00000000-0000-4000-8000-{number:012}"),
-            upn: format!("user{number}@contoso.com"),
-            display_name: Some(format!("User {number}")),
-            mail: None,
-            disabled: false,
-            sid: None,
-            attributes: Default::default(),
-        };
-        let feed = Self { folder, clock, store, users: (0..users).map(user).collect(), round: 0 };
-        feed.read().await;
-        feed
-    }
-
-    /// Another process takes over.
-    async fn restart(&mut self) {
-        self.store = open(&self.folder, &self.clock).await;
-    }
-
-    fn pass(&self, seconds: i64) {
-        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
-    }
-
-    /// So many users go to another department.
-    async fn change(&mut self, count: usize) {
-        self.round += 1;
-        for user in self.users.iter_mut().take(count) {
-            user.attributes.insert("department".into(), AttributeValue::Text(self.round.to_string()));
-        }
-        self.read().await;
-    }
-
-    async fn read(&self) {
-        let holder = Holder { who: "test".into(), host: "here".into(), pid: 1 };
-        let request =
-            RunRequest { scope: "all".into(), fingerprint: "f".into(), holder, fresh_for: Duration::ZERO };
-        let run = self.store.begin_or_resume(request).await.unwrap();
-        let mailboxes = vec![support()];
-        let batch =
-            Batch { stream: "users".into(), users: self.users.clone(), mailboxes, ..Batch::default() };
-        run.write(batch).await.unwrap();
-        let finish = Finish {
-            state: RunState::Completed,
-            covered: vec![Coverage::Users, Coverage::Mailboxes],
-            delete_unseen: true,
-            streams: Vec::new(),
-            notes: Vec::new(),
-            cursors: Vec::new(),
-        };
-        run.finish(finish).await.unwrap();
-    }
-
-    fn courier(&self, hook: &Arc<Webhook>) -> Courier {
-        Courier::new(self.store.clone(), Arc::clone(hook), Arc::clone(&self.clock) as Arc<dyn Clock>)
-    }
-}
-
-async fn open(folder: &TempDir, clock: &Arc<Hand>) -> SourceStore {
-    let store = Store::open(folder.path().join("store.db"), Arc::clone(clock) as Arc<dyn Clock>).unwrap();
-    store.source("contoso").await.unwrap()
-}
-
-/// A mailbox that never changes.
-fn support() -> MailboxRow {
-    MailboxRow {
-        key: "10000000-0000-4000-8000-000000000000".into(),
-        kind: MailboxKind::Shared,
-        display_name: "Support".into(),
-        primary_smtp: "support@contoso.com".into(),
-        exchange_guid: None,
-        name: Some("Support".into()),
-        alias: None,
-        distinguished_name: None,
-        legacy_dn: None,
-        upn: None,
-        attributes: Default::default(),
-    }
-}
-
-/// What a receiver does with a message.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Mood {
-    Takes,
-    Answers(u16),
-    /// Asks to be left alone for so many seconds.
-    Busy(u32),
-    /// Takes it, and nobody hears of that.
-    TakesSilently,
-    Slow,
-    Moved,
-}
-
-#[derive(Debug, Clone)]
-struct Received {
-    id: String,
-    body: Value,
-}
-
-impl Received {
-    fn cursors(&self) -> Vec<i64> {
-        let changes = self.body["data"]["changes"].as_array().cloned().unwrap_or_default();
-        changes.iter().map(|change| change["cursor"].as_str().unwrap().parse().unwrap()).collect()
-    }
-}
-
-#[derive(Clone)]
-struct Receiver {
-    mood: Arc<Mutex<Mood>>,
-    taken: Arc<Mutex<Vec<Received>>>,
-    attempts: Arc<Mutex<Vec<String>>>,
-}
-
-impl Receiver {
-    fn new(mood: Mood) -> Self {
-        Self { mood: Arc::new(Mutex::new(mood)), taken: Arc::default(), attempts: Arc::default() }
-    }
-
-    fn becomes(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
-    }
-
-    fn taken(&self) -> Vec<Received> {
-        self.taken.lock().unwrap().clone()
-    }
-
-    /// The changes that were taken, in the order in which they were.
-    fn cursors(&self) -> Vec<i64> {
-        self.taken().iter().flat_map(Received::cursors).collect()
-    }
-
-    fn attempts(&self) -> Vec<String> {
-        self.attempts.lock().unwrap().clone()
-    }
-
-    async fn listen(&self, at: SocketAddr) -> (SocketAddr, JoinHandle<()>) {
-        let listener = tokio::net::TcpListener::bind(at).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/hook", post(take)).with_state(self.clone());
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        (address, serving)
-    }
-
-    async fn start(&self) -> SocketAddr {
-        self.listen("127.0.0.1:0".parse().unwrap()).await.0
-    }
-}
-
-async fn take(
-    State(receiver): State<Receiver>,
-    headers: HeaderMap,
-    body: String,
-) -> (StatusCode, HeaderMap, &'static str) {
-    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
-    let id = header("webhook-id");
-    receiver.attempts.lock().unwrap().push(id.clone());
-    // Signed anew with what the receiver has: nobody else can have made it.
-    let key = SigningKey::of(&SECRET.into()).unwrap();
-    let at = Timestamp::from_second(header("webhook-timestamp").parse().unwrap()).unwrap();
-    let signed = Message { id: id.clone(), body: body.clone() }.sign(&key, at);
-    assert_eq!(signed.signature, header("webhook-signature"));
-    let mood = *receiver.mood.lock().unwrap();
-    let mut answer = HeaderMap::new();
-    let status = match mood {
-        Mood::Takes => StatusCode::NO_CONTENT,
-        Mood::TakesSilently => StatusCode::BAD_GATEWAY,
-        Mood::Answers(status) => StatusCode::from_u16(status).unwrap(),
-        Mood::Busy(seconds) => {
-            answer.insert("retry-after", seconds.into());
-            StatusCode::TOO_MANY_REQUESTS
-        }
-        Mood::Slow => std::future::pending().await,
-        Mood::Moved => {
-            answer.insert("location", "/elsewhere".parse().unwrap());
-            StatusCode::TEMPORARY_REDIRECT
-        }
-    };
-    if matches!(mood, Mood::Takes | Mood::TakesSilently) {
-        receiver.taken.lock().unwrap().push(Received { id, body: serde_json::from_str(&body).unwrap() });
-    }
-    (status, answer, "what a receiver says is nobody's business")
-}
+use crate::feed::Feed;
+use crate::receiver::{Mood, Received, Receiver, SECRET};
 
 fn hook(address: SocketAddr) -> Webhook {
     let options = HttpOptions { timeout: Duration::from_secs(30), ..HttpOptions::default() };
@@ -502,64 +287,4 @@ async fn a_message_to_see_whether_it_arrives_changes_nothing() {
     receiver.becomes(Mood::Answers(404));
     assert!(courier.test().await.unwrap_err().reason.contains("404"));
     feed.change(1).await;
-}
-
-#[tokio::test]
-async fn of_two_services_over_one_store_one_delivers_until_it_is_gone() {
-    let served = support::Served::start().await;
-    let receiver = Receiver::new(Mood::Takes);
-    let address = receiver.start().await;
-    let service = async || {
-        let store = Store::open(served.store_path(), support::clock()).unwrap();
-        let store = store.source(support::SOURCE).await.unwrap();
-        let source = Source { store, webhooks: vec![Arc::new(hook(address))], ..(**served.source()).clone() };
-        let sources = Arc::new([(source.name.clone(), Arc::new(source))].into());
-        let gateway = Gateway { sources, life: Life::default(), ..served.gateway.clone() };
-        webhook::keep(&gateway);
-        gateway
-    };
-    let store = &served.source().store;
-    let mut round = 0;
-    let mut change = async || {
-        round += 1;
-        let user = store.accounts(None, 1).await.unwrap().items.remove(0).user;
-        let of = Provisioned::Attributes {
-            of: AttributesOf::User,
-            id: user.id,
-            values: [("department".into(), AttributeValue::Text(round.to_string()))].into(),
-            cleared: Vec::new(),
-        };
-        store.provisioned(vec![of], Author::Unknown).await.unwrap();
-    };
-    let told = async |count: usize| {
-        let heard = async {
-            while receiver.cursors().len() < count {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), heard).await.unwrap();
-        // Time for another one to say the same.
-        tokio::time::sleep(Duration::from_millis(1500)).await;
-        let mut once = receiver.cursors();
-        once.dedup();
-        assert_eq!((once.len(), receiver.attempts().len()), (count, count), "each change once");
-    };
-
-    let first = service().await;
-    let began = async {
-        while store.webhook("siem").await.unwrap().is_none() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), began).await.unwrap();
-    let second = service().await;
-    change().await;
-    told(1).await;
-    first.life.stopping.cancel();
-    first.life.tasks.idle().await;
-    change().await;
-    told(2).await;
-    second.life.stopping.cancel();
-    second.life.tasks.idle().await;
-    served.stop().await;
 }
