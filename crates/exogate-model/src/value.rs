@@ -153,20 +153,16 @@ fn show_single(value: &Value, kind: AttributeType) -> Result<ShownValue<'_>, Typ
             _ => Err(mismatch(expected, value)),
         },
         AttributeType::Int | AttributeType::Long => match value {
-            Value::Number(n) => {
-                n.as_i64().map(ShownValue::Integer).ok_or_else(|| mismatch(expected, value))
-            }
+            Value::Number(n) => n.as_i64().map(ShownValue::Integer).ok_or_else(|| mismatch(expected, value)),
             Value::String(s) => {
                 s.trim().parse().map(ShownValue::Integer).map_err(|_| mismatch(expected, value))
             }
             _ => Err(mismatch(expected, value)),
         },
         AttributeType::Date => match value {
-            Value::String(s) => {
-                normal_instant(s)
-                    .map(|instant| ShownValue::Text(instant.into()))
-                    .ok_or_else(|| mismatch(expected, value))
-            }
+            Value::String(s) => normal_instant(s)
+                .map(|instant| ShownValue::Text(instant.into()))
+                .ok_or_else(|| mismatch(expected, value)),
             _ => Err(mismatch(expected, value)),
         },
         AttributeType::String => {

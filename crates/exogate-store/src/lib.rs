@@ -40,7 +40,8 @@ pub use rendered::Rendered;
 pub use rows::{
     AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, FeedPosition, Found,
     GroupExchangeRow, GroupFilter, GroupRecord, GroupRef, GroupRow, HeldGrant, LabelMatch, MailboxFilter,
-    MailboxRecord, MailboxRef, MailboxRow, MembershipRow, NamedMailbox, ObjectName, Page, StoredGrant, UserRow,
+    MailboxRecord, MailboxRef, MailboxRow, MembershipRow, NamedMailbox, ObjectName, Page, StoredGrant,
+    UserRow,
 };
 pub use run::{
     Candidate, CandidateKind, Finish, Forecast, Holder, MatchedBy, RunHandle, RunRecord, RunRequest,

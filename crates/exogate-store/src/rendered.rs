@@ -32,7 +32,8 @@ impl Rendered {
             self.json.push(b'{');
         }
         self.json.push(b'}');
-        String::from_utf8(self.json).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        String::from_utf8(self.json)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 }
 

@@ -116,7 +116,15 @@ impl Pace {
 
 impl Writer {
     pub(crate) fn new(connection: Connection, path: Arc<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self { connection, path, clock, held: HashMap::new(), last_beat: 0, memory: Memory::new(), pace: Pace::begin() }
+        Self {
+            connection,
+            path,
+            clock,
+            held: HashMap::new(),
+            last_beat: 0,
+            memory: Memory::new(),
+            pace: Pace::begin(),
+        }
     }
 
     /// The current instant, in milliseconds.
@@ -351,7 +359,9 @@ mod tests {
     /// Says what each heard, what is stored, and how often that was begun.
     fn write(numbers: &[i64], bond: Bond) -> (Vec<(i64, bool)>, Vec<i64>, usize) {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE numbers (number INTEGER); CREATE TABLE indices_aside (sql TEXT)").unwrap();
+        connection
+            .execute_batch("CREATE TABLE numbers (number INTEGER); CREATE TABLE indices_aside (sql TEXT)")
+            .unwrap();
         let clock = Arc::new(FixedClock(jiff::Timestamp::UNIX_EPOCH));
         let mut writer = Writer::new(connection, Arc::new("state.db".into()), clock);
         let (heard, answers) = mpsc::channel();

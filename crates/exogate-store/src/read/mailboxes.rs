@@ -8,7 +8,9 @@ use super::{found, grants, load, names, one_more, page, says};
 use crate::batch::Facet;
 use crate::codec::{self, Part};
 use crate::error::Fault;
-use crate::rows::{Cursor, EntitlementRecord, Found, LabelMatch, MailboxRecord, MailboxRef, NamedMailbox, Page};
+use crate::rows::{
+    Cursor, EntitlementRecord, Found, LabelMatch, MailboxRecord, MailboxRef, NamedMailbox, Page,
+};
 use crate::write::{ids, loading};
 
 const REF: &str = "SELECT i.id, m.kind, m.display_name, m.primary_smtp, m.exchange_guid,

@@ -99,10 +99,8 @@ const GROUPS: (&str, Columns) = (
 );
 
 /// The scans, in two halves that can be read side by side.
-pub(super) const HALVES: [&[Scan]; 2] = [
-    &[(USERS, CandidateKind::User)],
-    &[(MAILBOXES, CandidateKind::Mailbox), (GROUPS, CandidateKind::Group)],
-];
+pub(super) const HALVES: [&[Scan]; 2] =
+    [&[(USERS, CandidateKind::User)], &[(MAILBOXES, CandidateKind::Mailbox), (GROUPS, CandidateKind::Group)]];
 pub(super) type Scan = ((&'static str, Columns), CandidateKind);
 
 /// Keys, to be looked for.
@@ -182,7 +180,13 @@ impl Wanted {
             let id: String = ids.query_row([oid], |row| row.get(0))?;
             let seen = seen.exists((one, other, source, oid, run))?;
             for Hit { kind, by, key, .. } in same {
-                found.push(Candidate { key: std::mem::take(key), by: *by, kind: *kind, id: id.clone(), seen });
+                found.push(Candidate {
+                    key: std::mem::take(key),
+                    by: *by,
+                    kind: *kind,
+                    id: id.clone(),
+                    seen,
+                });
             }
         }
         found.sort_unstable();

@@ -117,7 +117,9 @@ impl RunHandle {
             .await?;
         let may_load = AtomicBool::new(loads);
         let started = Timestamp::from_millisecond(begun.started).unwrap_or_default();
-        Ok(Self { inner: Arc::new(Inner { source, begun, started, token, broken: Arc::default(), may_load }) })
+        Ok(Self {
+            inner: Arc::new(Inner { source, begun, started, token, broken: Arc::default(), may_load }),
+        })
     }
 
     /// Id of the run.

@@ -26,7 +26,8 @@ impl<'c> Statements<'c> {
 
     /// Adds a mark, unless there is one.
     pub(crate) fn mark(&mut self) -> Result<&mut CachedStatement<'c>, Fault> {
-        const SQL: &str = "INSERT OR IGNORE INTO marks (part, source, oid, hash, first_run, seen_run, read_at)
+        const SQL: &str =
+            "INSERT OR IGNORE INTO marks (part, source, oid, hash, first_run, seen_run, read_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)";
         Ok(match &mut self.mark {
             Some(mark) => mark,
