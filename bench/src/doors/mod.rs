@@ -197,8 +197,9 @@ async fn spread(server: &Server, args: &Args, wanted: usize) -> Result<Vec<(Stri
     let mut users = Vec::new();
     while users.len() < wanted {
         let start = 1 + users.len() / PAGE * step;
-        let page =
-            server.get(&format!("/scim/v2/Users?startIndex={start}&count={PAGE}&attributes=userName")).await?;
+        let page = server
+            .get(&format!("/scim/v2/Users?startIndex={start}&count={PAGE}&attributes=userName"))
+            .await?;
         let resources = page["Resources"].as_array().context("no users")?;
         if resources.is_empty() {
             bail!("the listing ended before {wanted} users");

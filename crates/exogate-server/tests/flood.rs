@@ -205,7 +205,10 @@ async fn what_is_too_large_or_too_slow_is_refused_by_every_door_in_its_own_words
         for (what, status, answer) in asked {
             // Who goes on sending may find the connection closed before the answer.
             let Some(answer) = answer else {
-                assert!(what.ends_with("sent") || what.ends_with("piece"), "{method} {target} {what}: nothing");
+                assert!(
+                    what.ends_with("sent") || what.ends_with("piece"),
+                    "{method} {target} {what}: nothing"
+                );
                 continue;
             };
             assert_eq!(answer.status, status, "{method} {target} {what}: {answer:?}");
@@ -314,7 +317,10 @@ async fn no_path_leads_astray() {
             };
             // What is no request at all is refused without a word.
             let silent = answer.status == 400 && answer.text.is_empty();
-            assert!(answer.status < 400 || silent || answer.kind.starts_with(wanted), "{method} {shown}: {answer:?}");
+            assert!(
+                answer.status < 400 || silent || answer.kind.starts_with(wanted),
+                "{method} {shown}: {answer:?}"
+            );
             let well = answer.status < 300 && !answer.text.contains("\"Resources\":[]");
             let about_own = shown.starts_with("/scim/v2/contoso/Users?") && method == "GET";
             assert!(!well || about_own, "{method} {shown}: {answer:?}");

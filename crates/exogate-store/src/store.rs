@@ -229,7 +229,8 @@ impl Store {
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let open = || connection::reader(&store.inner.path);
-            read_with(&store.inner.idle, open, work).map_err(|fault| StoreError::from_fault(&store.inner.path, fault))
+            read_with(&store.inner.idle, open, work)
+                .map_err(|fault| StoreError::from_fault(&store.inner.path, fault))
         })
         .await
         .map_err(|_| StoreError::Closed)?

@@ -353,9 +353,10 @@ async fn a_webhook_is_one_services_at_a_time() {
 
     let connection = rusqlite::Connection::open(bench.path()).unwrap();
     connection
-        .execute("UPDATE webhook_leases SET process = replace(process, ' ' || ?1 || ' ', ' 999999999 ')", [
-            std::process::id().to_string(),
-        ])
+        .execute(
+            "UPDATE webhook_leases SET process = replace(process, ' ' || ?1 || ' ', ' 999999999 ')",
+            [std::process::id().to_string()],
+        )
         .unwrap();
     assert!(there.take_webhook("siem", "b").await.unwrap(), "a process that is gone blocks nobody");
 }

@@ -20,7 +20,13 @@ pub struct OfSource {
 #[allow(dead_code, reason = "describes a parameter; never made")]
 pub struct KeyHeader {
     /// The same key is the same request
-    #[param(rename = "Idempotency-Key", nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
+    #[param(
+        rename = "Idempotency-Key",
+        nullable = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$"
+    )]
     key: Option<String>,
 }
 

@@ -80,9 +80,8 @@ impl Projection {
 
     /// The same where nothing was asked for: only what is shown on request is taken out.
     fn usual(&self, resource: &mut Map<String, Value>, of: &ResourceType) {
-        let asked_for = |attribute: &&Attribute| {
-            attribute.on_request || attribute.sub.iter().any(|sub| sub.on_request)
-        };
+        let asked_for =
+            |attribute: &&Attribute| attribute.on_request || attribute.sub.iter().any(|sub| sub.on_request);
         for attribute in of.top().filter(asked_for) {
             self.part(resource, attribute, &[]);
         }

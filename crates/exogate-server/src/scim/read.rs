@@ -117,7 +117,12 @@ impl Context {
             let Text { location, version, bytes, .. } =
                 self.texts_in(of, selection, Window::All).await?.0.pop().ok_or_else(nobody)?;
             let body = Some(Content::Written(bytes.into()));
-            return Ok(Answer { body, location: Some(location), version: Some(version), ..Answer::empty(StatusCode::OK) });
+            return Ok(Answer {
+                body,
+                location: Some(location),
+                version: Some(version),
+                ..Answer::empty(StatusCode::OK)
+            });
         }
         let parties = parties_if(projection.shows_parties(of));
         let found = self.find(kind, id, parties).await?.ok_or_else(nobody)?;

@@ -78,7 +78,8 @@ impl<S: Copy + PartialEq> Memory<S> {
             return;
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let outdated = (kept.state != Some(state)).then(|| std::mem::replace(&mut *kept, Kept::of(Some(state))));
+        let outdated =
+            (kept.state != Some(state)).then(|| std::mem::replace(&mut *kept, Kept::of(Some(state))));
         let forgotten = kept.put(question, Arc::new(answer));
         drop(kept);
         drop((outdated, forgotten));

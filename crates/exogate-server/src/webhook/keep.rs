@@ -29,7 +29,8 @@ pub fn keep(gateway: &Gateway) {
 }
 
 async fn keep_one(gateway: Gateway, source: Arc<Source>, hook: Arc<Webhook>) {
-    let turn = Turn { store: source.store.clone(), name: hook.name.clone(), token: Uuid::new_v4().to_string() };
+    let turn =
+        Turn { store: source.store.clone(), name: hook.name.clone(), token: Uuid::new_v4().to_string() };
     deliver(&gateway, &source, &hook, &turn).await;
     // Who cannot say so any more is found dead by the others.
     if let Err(error) = turn.store.release_webhook(&turn.name, &turn.token).await {

@@ -232,9 +232,8 @@ impl SourceStore {
             Turn::Open => {
                 self.store()
                     .write(move |writer| {
-                        writer.transact(|transaction, now| {
-                            turns::take(transaction, source, &name, &token, now)
-                        })
+                        writer
+                            .transact(|transaction, now| turns::take(transaction, source, &name, &token, now))
                     })
                     .await
             }

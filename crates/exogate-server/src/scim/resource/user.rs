@@ -97,7 +97,8 @@ impl<'a> User<'a> {
             }
         });
         json.put_list("phoneNumbers", |numbers| {
-            for (from, kind) in [("businessPhones", "work"), ("mobilePhone", "mobile"), ("faxNumber", "fax")] {
+            for (from, kind) in [("businessPhones", "work"), ("mobilePhone", "mobile"), ("faxNumber", "fax")]
+            {
                 for value in self.list(from) {
                     numbers.item(|number| {
                         number.put("value", value);
