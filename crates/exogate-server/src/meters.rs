@@ -57,10 +57,13 @@ pub struct Meters {
     answered: Arc<Answered>,
 }
 
-/// Meters of answers, by door, method and status: found without building their labels anew for each.
+/// What an answer is counted by: door, method and status.
+type AnsweredAs = (&'static str, &'static str, u16);
+
+/// Meters of answers: found without building their labels anew for each.
 #[derive(Default)]
 struct Answered {
-    meters: RwLock<HashMap<(&'static str, &'static str, u16), (Counter, Histogram)>>,
+    meters: RwLock<HashMap<AnsweredAs, (Counter, Histogram)>>,
     count: AtomicU64,
 }
 

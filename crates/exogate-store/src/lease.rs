@@ -73,7 +73,7 @@ pub(crate) fn is_any_held(connection: &Connection, now: i64) -> Result<bool, Fau
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let process: Option<String> = row.get(1)?;
-        if is_alive(row.get(0)?, process.as_deref(), now) {
+        if is_alive(row.get(0)?, LASTS, process.as_deref(), now) {
             return Ok(true);
         }
     }

@@ -346,7 +346,7 @@ impl Context {
         next: Option<String>,
     ) -> Answer {
         if plan.as_text {
-            return written(listing, start, next);
+            return written(listing, start, next.as_deref());
         }
         let resources = listing.resources.into_iter().map(|item| {
             let mut resource = item.into_tree();
@@ -536,7 +536,7 @@ impl Context {
 }
 
 /// A list of resources that are sent as they are.
-fn written(listing: Listing, start: Option<u64>, next: Option<String>) -> Answer {
+fn written(listing: Listing, start: Option<u64>, next: Option<&str>) -> Answer {
     let Listing { resources, total } = listing;
     let mut json = Json::object(256 + resources.len() * resource::USUAL);
     json.put("schemas", &[urn::LIST]);
