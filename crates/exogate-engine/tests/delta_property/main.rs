@@ -28,7 +28,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Sequences of an ordinary run.
-const SEQUENCES: u64 = 700;
+const SEQUENCES: u64 = 300;
 /// How often a long run tells how far it is.
 const TELLS: std::time::Duration = std::time::Duration::from_secs(30);
 

@@ -77,7 +77,7 @@ pub struct Rig<'a> {
     /// The administrator at work.
     acting: usize,
     pub witness: Witness,
-    /// Whether the last run came to its end.
+    /// Whether every run since the last full aggregation came to its end.
     pub settled: bool,
     /// The last change that is not kept any more.
     pub forgotten: i64,

@@ -41,7 +41,8 @@ impl Reader {
             Feed::Changes(changes) => changes,
             Feed::StartOver { cursor } => {
                 assert!(self.cursor < rig.forgotten, "nothing is lost to it\n{}", log.text());
-                // What a run has written that did not come to its end, a later one tells.
+                // What a run has written that did not come to its end, a later one tells, the next full
+                // aggregation at the latest.
                 if rig.settled {
                     assert_eq!(cursor, rig.source.store.feed_end().await.unwrap());
                     *self = Self::of(rig).await;
@@ -160,7 +161,7 @@ async fn look(rig: &mut Rig<'_>, odd: &Oddities, random: &mut Random, log: &mut 
         }
         _ => {
             let summary = rig.delta().await;
-            rig.settled = summary.outcome == Outcome::Completed;
+            rig.settled &= summary.outcome == Outcome::Completed;
             log.add(format!("delta: void {void} circle {circle} {:?} {:?}", summary.outcome, summary.notes));
         }
     }
