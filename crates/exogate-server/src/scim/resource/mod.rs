@@ -89,7 +89,7 @@ fn instant(at: Timestamp) -> String {
 /// Changes whenever what is shown does.
 fn version(text: &[u8]) -> String {
     let digest = Sha256::digest(text);
-    let number = digest[..12].iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    let number = digest[..12].iter().fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
     format!("W/\"{number:024x}\"")
 }
 
