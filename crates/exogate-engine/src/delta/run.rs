@@ -99,8 +99,12 @@ async fn work(round: Round<'_>) -> Result<(Outcome, Vec<StreamReport>), StoreErr
         let streams = read_streams(round.aggregation, round.run, round.notes, plan.full.clone()).await;
         let streams = fatal(streams)?;
         complete.extend(streams.iter().filter(|s| s.error.is_none()).map(|s| s.kind));
+        // Where one listing was cut short, nothing is deleted for being absent: what the others did not
+        // show any more has to be missed again.
+        if complete.len() == streams.len() {
+            found.cursors.extend(feeds::after(round.run, &complete).await?);
+        }
         reports.extend(streams);
-        found.cursors.extend(feeds::after(round.run, &complete).await?);
     }
     if plan.sweep {
         part(round, StreamKind::Sweep, sweep::sweep(round, &plan).await, &mut found, &mut reports)?;
