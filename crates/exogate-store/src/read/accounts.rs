@@ -2,14 +2,14 @@
 
 use exogate_model::change::ObjectKind;
 use exogate_model::group::MembershipRole;
-use exogate_model::mailbox::MailboxKind;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::query::Dated;
 use super::{found, grants, load, names, one_more, page, says};
 use crate::codec;
 use crate::error::Fault;
-use crate::rows::{AccountRecord, Cursor, Found, GroupRef, MailboxRow, Page, UserRow};
+use crate::rows::{AccountRecord, Cursor, Found, GroupRef, Page};
 use crate::write::ids;
 
 /// Accounts in the order of UPN, then id.
@@ -156,33 +156,11 @@ fn read<T>(
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query((oid, source))?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let id: String = row.get(0)?;
-    let mailbox = match (row.get::<_, Option<String>>(8)?, load::optional_attributes(row, 17)?) {
-        (Some(kind), Some(attributes)) => Some(MailboxRow {
-            key: id.clone(),
-            kind: MailboxKind::from(kind),
-            display_name: row.get(9)?,
-            primary_smtp: row.get(10)?,
-            exchange_guid: row.get(11)?,
-            name: row.get(12)?,
-            alias: row.get(13)?,
-            distinguished_name: row.get(14)?,
-            legacy_dn: row.get(15)?,
-            upn: row.get(16)?,
-            attributes,
-        }),
-        _ => None,
-    };
-    let cas = if mailbox.is_some() { load::optional_attributes(row, 18)? } else { None };
-    let user = UserRow {
-        id,
-        upn: row.get(1)?,
-        display_name: row.get(2)?,
-        mail: row.get(3)?,
-        disabled: row.get(4)?,
-        sid: row.get(5)?,
-        attributes: load::attributes(row, 6)?,
-    };
+    let user = load::user_in(row)?;
+    // One that is half there, a kind without attributes, is none.
+    let is_mailbox = row.get::<_, Option<String>>(8)?.is_some() && row.get_ref(17)? != ValueRef::Null;
+    let mailbox = is_mailbox.then(|| load::mailbox_in(row, user.id.clone(), 8)).transpose()?;
+    let cas = if is_mailbox { load::optional_attributes(row, 18)? } else { None };
     let record = AccountRecord {
         user,
         read_at: codec::instant(row.get(7)?)?,

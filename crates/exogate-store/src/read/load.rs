@@ -45,23 +45,42 @@ pub(crate) fn read_at(
     at.map(codec::instant).transpose()
 }
 
+/// What the first seven columns say of a user, its attributes last.
+pub(super) fn user_in(row: &Row<'_>) -> Result<UserRow, Fault> {
+    Ok(UserRow {
+        id: row.get(0)?,
+        upn: row.get(1)?,
+        display_name: row.get(2)?,
+        mail: row.get(3)?,
+        disabled: row.get(4)?,
+        sid: row.get(5)?,
+        attributes: attributes(row, 6)?,
+    })
+}
+
+/// What ten columns say of a mailbox with this key, its attributes last.
+pub(super) fn mailbox_in(row: &Row<'_>, key: String, first: usize) -> Result<MailboxRow, Fault> {
+    Ok(MailboxRow {
+        key,
+        kind: MailboxKind::from(row.get::<_, String>(first)?),
+        display_name: row.get(first + 1)?,
+        primary_smtp: row.get(first + 2)?,
+        exchange_guid: row.get(first + 3)?,
+        name: row.get(first + 4)?,
+        alias: row.get(first + 5)?,
+        distinguished_name: row.get(first + 6)?,
+        legacy_dn: row.get(first + 7)?,
+        upn: row.get(first + 8)?,
+        attributes: attributes(row, first + 9)?,
+    })
+}
+
 /// A user and its source.
 pub(crate) fn user(connection: &Connection, oid: i64) -> Result<Option<(UserRow, i64)>, Fault> {
     let sql = "SELECT i.id, u.upn, u.display_name, u.mail, u.disabled, u.sid, a.json, u.source
                FROM users u JOIN ids i ON i.oid = u.oid JOIN user_attributes a ON a.oid = u.oid
                WHERE u.oid = ?1";
-    one(connection, sql, oid, |row| {
-        let user = UserRow {
-            id: row.get(0)?,
-            upn: row.get(1)?,
-            display_name: row.get(2)?,
-            mail: row.get(3)?,
-            disabled: row.get(4)?,
-            sid: row.get(5)?,
-            attributes: attributes(row, 6)?,
-        };
-        Ok((user, row.get(7)?))
-    })
+    one(connection, sql, oid, |row| Ok((user_in(row)?, row.get(7)?)))
 }
 
 /// A mailbox and its source.
@@ -70,22 +89,7 @@ pub(crate) fn mailbox(connection: &Connection, oid: i64) -> Result<Option<(Mailb
                    m.distinguished_name, m.legacy_dn, m.upn, a.json, m.source
                FROM mailboxes m JOIN ids i ON i.oid = m.oid JOIN mailbox_attributes a ON a.oid = m.oid
                WHERE m.oid = ?1";
-    one(connection, sql, oid, |row| {
-        let mailbox = MailboxRow {
-            key: row.get(0)?,
-            kind: MailboxKind::from(row.get::<_, String>(1)?),
-            display_name: row.get(2)?,
-            primary_smtp: row.get(3)?,
-            exchange_guid: row.get(4)?,
-            name: row.get(5)?,
-            alias: row.get(6)?,
-            distinguished_name: row.get(7)?,
-            legacy_dn: row.get(8)?,
-            upn: row.get(9)?,
-            attributes: attributes(row, 10)?,
-        };
-        Ok((mailbox, row.get(11)?))
-    })
+    one(connection, sql, oid, |row| Ok((mailbox_in(row, row.get(0)?, 1)?, row.get(11)?)))
 }
 
 /// Client access attributes.
