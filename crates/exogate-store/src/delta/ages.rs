@@ -95,19 +95,17 @@ pub(super) fn mailbox_reads(
     source: i64,
     keys: Vec<String>,
 ) -> Result<HashMap<String, MailboxReads>, Fault> {
-    let marked = "SELECT read_at FROM marks WHERE part = ?1 AND source = ?2 AND oid = ?3";
-    let read = "SELECT read_at FROM facet_reads WHERE mailbox = ?1 AND facet = ?2";
-    let (mut marked, mut read) = (connection.prepare_cached(marked)?, connection.prepare_cached(read)?);
-    let instant = |at: Option<i64>| at.map(codec::instant).transpose();
+    let mut read =
+        connection.prepare_cached("SELECT read_at FROM facet_reads WHERE mailbox = ?1 AND facet = ?2")?;
     let mut reads = HashMap::with_capacity(keys.len());
     for key in keys {
         let Some(oid) = ids::find(connection, source, &key)? else { continue };
-        let mut part = |part: Part| {
-            instant(marked.query_row((part.number(), source, oid), |row| row.get(0)).optional()?)
-        };
+        let part = |part| load::read_at(connection, part, source, oid);
         let (mailbox, cas) = (part(Part::Mailboxes)?, part(Part::Cas)?);
-        let mut facet =
-            |facet| instant(read.query_row((oid, codec::facet_number(facet)), |row| row.get(0)).optional()?);
+        let mut facet = |facet| {
+            let at = read.query_row((oid, codec::facet_number(facet)), |row| row.get(0)).optional()?;
+            at.map(codec::instant).transpose()
+        };
         let (permissions, send_as) = (facet(Facet::MailboxPermission)?, facet(Facet::SendAs)?);
         reads.insert(key, MailboxReads { mailbox, cas, permissions, send_as });
     }
