@@ -11,6 +11,7 @@ mod door;
 mod error;
 mod filter;
 mod limits;
+mod list;
 mod message;
 mod patch;
 mod project;
