@@ -31,7 +31,7 @@ use url::Url;
 
 pub const CONTOSO: &str = include_str!("../fixtures/contoso.toml");
 
-struct Now;
+pub struct Now;
 
 impl Clock for Now {
     fn now(&self) -> Timestamp {
@@ -84,12 +84,17 @@ impl Sim {
 
     /// The same by another clock.
     pub fn tenant_by(&self, exchange: bool, clock: Arc<dyn Clock>) -> Tenant {
+        Tenant::new(Caller::connect(&self.settings(), clock).unwrap(), exchange)
+    }
+
+    /// How the tenant is reached.
+    pub fn settings(&self) -> TenantSettings {
         let here = format!("https://localhost:{}/", self.running.addr().port());
         let secret = self.app.secret.as_deref().unwrap();
         let mut settings =
             settings(&here, &self.app.tenant_id.to_string(), self.app.client_id.to_string(), secret);
         settings.ca_pem = Some(self.running.ca_pem().as_bytes().to_vec());
-        Tenant::new(Caller::connect(&settings, clock).unwrap(), exchange)
+        settings
     }
 }
 
