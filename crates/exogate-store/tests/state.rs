@@ -140,6 +140,42 @@ async fn what_an_incomplete_run_found_is_announced_once_by_the_next_complete_one
     );
 }
 
+/// Whoever read the state after a run that did not come to its end has seen what that run saw.
+#[tokio::test]
+async fn what_only_an_incomplete_run_saw_is_told_with_what_became_of_it() {
+    let bench = Bench::new();
+    let source = bench.source().await;
+    aggregate(&source, support()).await;
+    let run = begin(&source).await;
+    let mut found = support();
+    found.users.push(user("u9", "Sales"));
+    found.groups.push(group("g9", "Passing"));
+    found.memberships.push(member("g1", "u9"));
+    found.grant_sets = vec![set("m1", vec![allow(Right::FullAccess, "u9@contoso.com")])];
+    run.write(found).await.unwrap();
+    run.resolve(vec![(trustee("u9@contoso.com"), Principal::User { id: "u9".into() })]).await.unwrap();
+    run.finish(Finish { state: RunState::Incomplete, covered: Vec::new(), ..complete() }).await.unwrap();
+    assert_eq!(feed(&source, 0).await, Vec::<String>::new());
+    bench.clock.forward(7200);
+    aggregate(&source, support()).await;
+    aggregate(&source, support()).await;
+    assert_eq!(
+        feed(&source, 0).await,
+        [
+            r#"mailbox m1 {"what":"revoked","right":"FullAccess","trustee":"u1@contoso.com","principal":"u1"}"#,
+            r#"user u9 {"what":"created"}"#,
+            r#"group g9 {"what":"created"}"#,
+            r#"mailbox m1 {"what":"granted","right":"FullAccess","trustee":"u9@contoso.com","principal":"u9"}"#,
+            r#"mailbox m1 {"what":"revoked","right":"FullAccess","trustee":"u9@contoso.com","principal":"u9"}"#,
+            r#"mailbox m1 {"what":"granted","right":"FullAccess","trustee":"u1@contoso.com","principal":"u1"}"#,
+            r#"group g1 {"what":"joined","role":"member","member":"u9"}"#,
+            r#"group g1 {"what":"left","role":"member","member":"u9"}"#,
+            r#"user u9 {"what":"deleted"}"#,
+            r#"group g9 {"what":"deleted"}"#,
+        ]
+    );
+}
+
 #[tokio::test]
 async fn a_trustee_rendered_anew_neither_wins_nor_loses_a_right() {
     let bench = Bench::new();

@@ -41,13 +41,10 @@ impl Reader {
             Feed::Changes(changes) => changes,
             Feed::StartOver { cursor } => {
                 assert!(self.cursor < rig.forgotten, "nothing is lost to it\n{}", log.text());
-                // What a run has written that did not come to its end, a later one tells, the next full
-                // aggregation at the latest.
-                if rig.settled {
-                    assert_eq!(cursor, rig.source.store.feed_end().await.unwrap());
-                    *self = Self::of(rig).await;
-                    log.tally.started_over += 1;
-                }
+                assert_eq!(cursor, rig.source.store.feed_end().await.unwrap());
+                *self = Self::of(rig).await;
+                self.consumer.ahead = !rig.settled;
+                log.tally.started_over += 1;
                 return;
             }
         };

@@ -191,14 +191,17 @@ fn end_membership(connection: &Connection, context: &Context, key: Key) -> Resul
         .query_row(key, |row| row.get(0))
         .optional()?;
     let Some(first) = first else { return Ok(()) };
+    if let Some(settled) = context.settled(Coverage::Memberships) {
+        if first > settled {
+            // Came in a run that did not come to its end: whoever read the state since knows of it.
+            tell(connection, context, key, |role, member| Happened::Joined { role, member })?;
+        }
+        tell(connection, context, key, |role, member| Happened::Left { role, member })?;
+    }
     connection
         .prepare_cached("DELETE FROM memberships WHERE grp = ?1 AND role = ?2 AND member = ?3")?
         .execute(key)?;
-    count_deleted(connection, context)?;
-    if context.is_announced(Coverage::Memberships, first) {
-        tell(connection, context, key, |role, member| Happened::Left { role, member })?;
-    }
-    Ok(())
+    count_deleted(connection, context)
 }
 
 fn tell(
@@ -224,17 +227,22 @@ fn remove(connection: &Connection, context: &Context, named: &Named) -> Result<(
     let Some(oid) = ids::find(connection, context.source, &named.id)? else { return Ok(()) };
     let Some(first) = first_run(connection, context, part, oid)? else { return Ok(()) };
     let context = &with(context, named.learnt);
-    if context.is_announced(named.part, first) {
-        match part {
-            Part::Cas | Part::GroupExchange => {
-                if !context.schema_changed {
-                    whole::announce_loss(connection, context, part, oid, &codec::id(&named.id))?;
-                }
+    let id = codec::id(&named.id);
+    match part {
+        Part::Cas | Part::GroupExchange => {
+            if !context.schema_changed && objects::is_told(connection, context, part, oid, first)? {
+                whole::announce_loss(connection, context, part, oid, &id)?;
             }
-            _ => {
+        }
+        _ => {
+            if let Some(settled) = context.settled(named.part) {
                 let name = objects::stored_name(connection, part, oid)?;
-                let id = codec::id(&named.id);
-                feed::add(connection, context, part.object(), &id, &name, &Happened::Deleted)?;
+                let tell = |happened| feed::add(connection, context, part.object(), &id, &name, &happened);
+                if first > settled {
+                    // As with memberships.
+                    tell(Happened::Created)?;
+                }
+                tell(Happened::Deleted)?;
             }
         }
     }

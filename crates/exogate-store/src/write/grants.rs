@@ -1,10 +1,11 @@
 //! Grants as they are read: whole facets of single mailboxes, or pages of a tenant-wide listing.
 
+use exogate_model::grant::Grant;
 use exogate_model::right::Right;
 use exogate_model::trustee::Trustee;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, settle_grants};
 use crate::batch::{BatchOutcome, Coverage, Facet, GrantRow, GrantSet};
 use crate::codec;
 use crate::error::Fault;
@@ -18,6 +19,11 @@ pub(crate) fn put_set(
     outcome: &mut BatchOutcome,
 ) -> Result<(), Fault> {
     let facet = codec::facet_number(set.facet);
+    settle_grants::announce_returned(connection, context, mailbox, set.facet, |grant| {
+        set.grants
+            .iter()
+            .any(|(right, trustee, deny, inherited)| is_of(grant, right, trustee, (*deny, *inherited)))
+    })?;
     // Gone until seen: also what an earlier reading of this very run saw.
     connection
         .prepare_cached(
@@ -44,7 +50,16 @@ pub(crate) fn put_row(
     mailbox: i64,
     row: &GrantRow,
 ) -> Result<Outcome, Fault> {
-    put_one(connection, context, mailbox, row.facet, &row.right, &row.trustee, (row.deny, row.inherited))
+    let flags = (row.deny, row.inherited);
+    settle_grants::announce_returned(connection, context, mailbox, row.facet, |grant| {
+        is_of(grant, &row.right, &row.trustee, flags)
+    })?;
+    put_one(connection, context, mailbox, row.facet, &row.right, &row.trustee, flags)
+}
+
+/// Whether it is the grant that these say.
+pub(crate) fn is_of(grant: &Grant, right: &Right, trustee: &Trustee, flags: (bool, bool)) -> bool {
+    grant.right == *right && grant.trustee == *trustee && (grant.deny, grant.inherited) == flags
 }
 
 pub(crate) fn put_one(

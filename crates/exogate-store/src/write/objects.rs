@@ -46,7 +46,7 @@ pub(crate) fn put_of(
         }
         return Ok(Outcome::Unchanged);
     }
-    if context.is_announced(part.coverage(), mark.first_run) {
+    if is_told(connection, context, part, oid, mark.first_run)? {
         announce_difference(connection, context, prepared, oid)?;
     }
     prepared.object.store(statements, context.source, oid, &prepared.json)?;
@@ -74,8 +74,8 @@ fn created(
     oid: i64,
 ) -> Result<Outcome, Fault> {
     prepared.object.store(statements, context.source, oid, &prepared.json)?;
-    if let Some(base) = base(prepared.object.part()) {
-        announce_addition(statements.connection, context, prepared, oid, base)?;
+    if base(prepared.object.part()).is_some() {
+        announce_addition(statements.connection, context, prepared, oid)?;
     }
     Ok(Outcome::Created)
 }
@@ -110,22 +110,37 @@ fn base(part: Part) -> Option<&'static [Part]> {
     }
 }
 
+/// Whether the feed knows what is stored of an object. What only adds attributes to it is known with
+/// the object: it was told as a modification when it came.
+pub(crate) fn is_told(
+    connection: &Connection,
+    context: &Context,
+    part: Part,
+    oid: i64,
+    first_run: i64,
+) -> Result<bool, Fault> {
+    let Some(bases) = base(part) else { return Ok(context.is_announced(part.coverage(), first_run)) };
+    if context.settled(part.coverage()).is_none() {
+        return Ok(false);
+    }
+    for part in bases {
+        let mark = mark(connection, context.source, *part, oid)?;
+        if mark.is_some_and(|mark| context.is_announced(part.coverage(), mark.first_run)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Attributes that come to an object which the feed knows are a modification of it.
 fn announce_addition(
     connection: &Connection,
     context: &Context,
     prepared: &Prepared,
     oid: i64,
-    base: &[Part],
 ) -> Result<(), Fault> {
-    if context.settled(prepared.object.part().coverage()).is_none() {
-        return Ok(());
-    }
-    for part in base {
-        let mark = mark(connection, context.source, *part, oid)?;
-        if mark.is_some_and(|mark| context.is_announced(part.coverage(), mark.first_run)) {
-            return modified(connection, context, prepared, oid, &Attributes::new());
-        }
+    if is_told(connection, context, prepared.object.part(), oid, context.run)? {
+        modified(connection, context, prepared, oid, &Attributes::new())?;
     }
     Ok(())
 }

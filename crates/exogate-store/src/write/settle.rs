@@ -131,16 +131,11 @@ fn doom<'a>(
     Ok(())
 }
 
+/// Tells of all that the feed does not know yet, also of what an earlier run saw that did not come to
+/// its end, and this one does not see: whoever read the state in between knows of it.
 fn announce_created(connection: &Connection, context: &Context, part: Part) -> Result<usize, Fault> {
     let Some(settled) = context.settled(part.coverage()) else { return Ok(0) };
-    announce_objects(
-        connection,
-        context,
-        part,
-        "k.first_run > ?8 AND k.seen_run = ?2",
-        settled,
-        &Happened::Created,
-    )
+    announce_objects(connection, context, part, "k.first_run > ?8", settled, &Happened::Created)
 }
 
 fn announce_objects(
@@ -184,9 +179,9 @@ fn delete_objects(
     if doomed == 0 {
         return Ok(0);
     }
-    if let Some(settled) = context.settled(part.coverage()) {
+    if context.settled(part.coverage()).is_some() {
         let which = "k.first_run <= ?8 AND k.seen_run < ?2";
-        *changes += announce_objects(connection, context, part, which, settled, &Happened::Deleted)?;
+        *changes += announce_objects(connection, context, part, which, context.run, &Happened::Deleted)?;
     }
     match part {
         Part::Mailboxes => {
@@ -234,7 +229,7 @@ fn delete_additions(connection: &Connection, context: &Context, part: Part) -> R
         .query_map((part.number(), context.source), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
     for (oid, first_run, id) in &doomed {
-        if context.is_announced(part.coverage(), *first_run) && !context.schema_changed {
+        if !context.schema_changed && objects::is_told(connection, context, part, *oid, *first_run)? {
             announce_loss(connection, context, part, *oid, id)?;
         }
     }
@@ -278,16 +273,15 @@ fn settle_memberships(
         format!("({orphaned} AND ?2 > 0)")
     };
     if let Some(settled) = context.settled(Coverage::Memberships) {
-        *changes += announce_memberships(
-            connection,
-            context,
-            "left",
-            &format!("m.first_run <= ?6 AND {gone}"),
-            settled,
-        )?;
-        if plan.covers(Coverage::Memberships) {
-            let joined = format!("m.first_run > ?6 AND m.seen_run = ?2 AND NOT {orphaned}");
-            *changes += announce_memberships(connection, context, "joined", &joined, settled)?;
+        let mut announce = |what, which: &str| {
+            announce_memberships(connection, context, what, which, settled).inspect(|told| *changes += told)
+        };
+        announce("left", &format!("m.first_run <= ?6 AND {gone}"))?;
+        // Also what came in a run that did not come to its end and is gone: whoever read the state in
+        // between knows of it.
+        let news = if plan.covers(Coverage::Memberships) { "?2 > 0" } else { &gone };
+        if announce("joined", &format!("m.first_run > ?6 AND {news}"))? > 0 {
+            announce("left", &format!("m.first_run > ?6 AND {gone}"))?;
         }
     }
     let deleted = connection.execute(

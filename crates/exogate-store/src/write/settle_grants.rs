@@ -145,19 +145,28 @@ fn announce(
     settled: i64,
     moved: Vec<Moved>,
 ) -> Result<(), Fault> {
-    let mut places: BTreeMap<Place, (Vec<Moved>, Vec<Moved>)> = BTreeMap::new();
+    let mut places: BTreeMap<Place, (Vec<Moved>, Vec<Moved>, Vec<Moved>)> = BTreeMap::new();
     for one in moved {
         let grant = &one.grant;
         let place = (grant.mailbox.clone(), grant.right.clone(), grant.deny, grant.inherited);
-        let (lost, given) = places.entry(place).or_default();
+        let (passing, lost, given) = places.entry(place).or_default();
         match (one.gone, one.first_run > settled) {
             (true, false) => lost.push(one),
             (false, true) => given.push(one),
-            // Came and went between two feeds, or nothing new.
-            (true, true) | (false, false) => {}
+            (true, true) => passing.push(one),
+            (false, false) => {}
         }
     }
-    for (lost, mut given) in places.into_values() {
+    for (passing, lost, mut given) in places.into_values() {
+        // What came and went while runs did not come to their end: whoever read the state in between knows
+        // of it. Where the same holder lost it or has it in another form, that tells it all.
+        for one in passing {
+            let others = || lost.iter().chain(&given);
+            if !others().any(|other| is_same_holder(&one.grant, &other.grant)) {
+                add(connection, context, &one.grant, &one.mailbox_name, granted)?;
+                add(connection, context, &one.grant, &one.mailbox_name, revoked)?;
+            }
+        }
         for one in lost {
             match given.iter().position(|other| is_same_holder(&one.grant, &other.grant)) {
                 Some(index) => {
@@ -219,6 +228,44 @@ fn revoked(grant: &Grant) -> Happened {
     }
 }
 
+/// Tells of grants that are there again after a run that did not come to its end saw them gone: whoever
+/// read the state in between took them for gone. That they are given again, the end of this run tells.
+pub(crate) fn announce_returned(
+    connection: &Connection,
+    context: &Context,
+    mailbox: i64,
+    facet: Facet,
+    is_back: impl Fn(&Grant) -> bool,
+) -> Result<(), Fault> {
+    let Some(settled) = context.settled(Coverage::Grants(facet)) else { return Ok(()) };
+    let mut statement = connection.prepare_cached(
+        "SELECT i.id, g.right, t.text, t.sid, t.principal, g.deny, g.inherited,
+             coalesce(m.display_name, ''), g.trustee
+         FROM grants g JOIN ids i ON i.oid = g.mailbox JOIN trustees t ON t.trustee = g.trustee
+             LEFT JOIN mailboxes m ON m.oid = g.mailbox
+         WHERE g.mailbox = ?1 AND g.facet = ?2 AND g.gone_run IS NOT NULL AND g.first_run <= ?3
+         ORDER BY g.right, t.text, t.sid",
+    )?;
+    let number = codec::facet_number(facet);
+    let mut rows = statement.query((mailbox, number, settled))?;
+    while let Some(row) = rows.next()? {
+        let returned = grant(row)?;
+        if !is_back(&returned) {
+            continue;
+        }
+        add(connection, context, &returned, &row.get::<_, String>(7)?, revoked)?;
+        let trustee: i64 = row.get(8)?;
+        let (deny, inherited) = (returned.deny, returned.inherited);
+        connection
+            .prepare_cached(
+                "UPDATE grants SET first_run = ?7 WHERE mailbox = ?1 AND facet = ?2 AND right = ?3
+                     AND trustee = ?4 AND deny = ?5 AND inherited = ?6",
+            )?
+            .execute((mailbox, number, returned.right.name(), trustee, deny, inherited, context.run))?;
+    }
+    Ok(())
+}
+
 /// Stores whom a trustee stands for. A text that came to stand for somebody else takes its rights
 /// from the one and gives them to the other.
 pub(crate) fn resolve(
@@ -263,15 +310,18 @@ fn announce_new_principal(
     let mut rows = statement.query([trustee])?;
     while let Some(row) = rows.next()? {
         let facet = codec::facet(row.get(8)?)?;
-        if !context.is_announced(Coverage::Grants(facet), row.get(9)?) {
-            continue;
-        }
+        let Some(settled) = context.settled(Coverage::Grants(facet)) else { continue };
+        let is_announced = row.get::<_, i64>(9)? <= settled;
         let before = grant(row)?;
         let name: String = row.get(7)?;
         if before.principal.id().is_some() {
+            if !is_announced {
+                // Whoever read the state since a run that did not come to its end knows of it.
+                add(connection, context, &before, &name, granted)?;
+            }
             add(connection, context, &before, &name, revoked)?;
         }
-        if principal.id().is_some() {
+        if is_announced && principal.id().is_some() {
             let after = Grant { principal: principal.clone(), ..before };
             add(connection, context, &after, &name, granted)?;
         }

@@ -6,27 +6,28 @@ use exogate_model::trustee::{Principal, Trustee};
 use rusqlite::Connection;
 
 use super::super::{Context, grants, ids, settle_grants};
-use super::tell;
+use super::{is_untold, tell};
 use crate::batch::{Coverage, Facet};
 use crate::codec::{self, Part};
 use crate::error::Fault;
 
 pub(super) type Place<'a> = (&'a str, Facet, &'a Right);
 
-/// The trustees under which somebody holds a right directly.
+/// The trustees under which somebody holds a right directly, each with the run that first saw it so.
 fn held(
     connection: &Connection,
     mailbox: i64,
     place: Place<'_>,
     principal: i64,
-) -> Result<Vec<(i64, String)>, Fault> {
+) -> Result<Vec<(i64, String, i64)>, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT g.trustee, t.text FROM grants g JOIN trustees t ON t.trustee = g.trustee
+        "SELECT g.trustee, t.text, g.first_run FROM grants g JOIN trustees t ON t.trustee = g.trustee
          WHERE g.mailbox = ?1 AND g.facet = ?2 AND g.right = ?3 AND t.oid = ?4
              AND g.deny = 0 AND g.inherited = 0 AND g.gone_run IS NULL",
     )?;
     let key = (mailbox, codec::facet_number(place.1), place.2.name(), principal);
-    Ok(statement.query_map(key, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+    let rows = statement.query_map(key, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn granted(
@@ -43,6 +44,9 @@ pub(super) fn granted(
         return Ok(());
     }
     let (facet, right) = (place.1, place.2);
+    settle_grants::announce_returned(connection, context, mailbox, facet, |grant| {
+        grants::is_of(grant, right, trustee, (false, false))
+    })?;
     grants::put_one(connection, context, mailbox, facet, right, trustee, (false, false))?;
     settle_grants::resolve(connection, context, trustee, principal)?;
     let settled = context.settled(Coverage::Grants(facet)).unwrap_or(context.run);
@@ -78,7 +82,7 @@ pub(super) fn revoked(
     let Some(mailbox) = ids::find(connection, context.source, place.0)? else { return Ok(()) };
     let Some(oid) = ids::find(connection, context.source, principal)? else { return Ok(()) };
     let held = held(connection, mailbox, place, oid)?;
-    for (trustee, _) in &held {
+    for (trustee, ..) in &held {
         connection
             .prepare_cached(
                 "DELETE FROM grants WHERE mailbox = ?1 AND facet = ?2 AND right = ?3 AND trustee = ?4
@@ -86,12 +90,12 @@ pub(super) fn revoked(
             )?
             .execute((mailbox, codec::facet_number(place.1), place.2.name(), trustee))?;
     }
-    let Some((_, text)) = held.into_iter().next() else { return Ok(()) };
-    let happened = Happened::Revoked {
-        right: place.2.name().to_owned(),
-        trustee: text,
-        principal: Some(principal.to_owned()),
-        deny: false,
-    };
-    tell(connection, context, Part::Mailboxes, ObjectKind::Mailbox, place.0, &happened)
+    let Some((_, text, _)) = held.first() else { return Ok(()) };
+    let (right, trustee, principal) = (place.2.name().to_owned(), text.clone(), Some(principal.to_owned()));
+    let tell = |happened| tell(connection, context, Part::Mailboxes, ObjectKind::Mailbox, place.0, &happened);
+    if held.iter().all(|(.., first_run)| is_untold(context, Coverage::Grants(place.1), *first_run)) {
+        let (right, trustee, principal) = (right.clone(), trustee.clone(), principal.clone());
+        tell(Happened::Granted { right, trustee, principal, deny: false })?;
+    }
+    tell(Happened::Revoked { right, trustee, principal, deny: false })
 }

@@ -2,10 +2,10 @@
 
 use exogate_model::change::{Happened, ObjectKind};
 use exogate_model::group::{MemberKind, MembershipRole};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{Context, Outcome, ids, memberships};
-use super::tell;
+use super::{is_untold, tell};
 use crate::batch::Coverage;
 use crate::codec::{self, Part};
 use crate::error::Fault;
@@ -37,14 +37,19 @@ pub(super) fn left(
 ) -> Result<(), Fault> {
     let Some(grp) = ids::find(connection, context.source, group)? else { return Ok(()) };
     let Some(oid) = ids::find(connection, context.source, member)? else { return Ok(()) };
-    let deleted = connection
-        .prepare_cached("DELETE FROM memberships WHERE grp = ?1 AND role = ?2 AND member = ?3")?
-        .execute((grp, codec::role_number(role), oid))?;
-    if deleted == 0 {
-        return Ok(());
+    let first_run: Option<i64> = connection
+        .prepare_cached(
+            "DELETE FROM memberships WHERE grp = ?1 AND role = ?2 AND member = ?3 RETURNING first_run",
+        )?
+        .query_row((grp, codec::role_number(role), oid), |row| row.get(0))
+        .optional()?;
+    let Some(first_run) = first_run else { return Ok(()) };
+    let (role, member) = (role_name(role), member.to_owned());
+    let tell = |happened| tell(connection, context, Part::Groups, ObjectKind::Group, group, &happened);
+    if is_untold(context, Coverage::Memberships, first_run) {
+        tell(Happened::Joined { role: role.clone(), member: member.clone() })?;
     }
-    let happened = Happened::Left { role: role_name(role), member: member.to_owned() };
-    tell(connection, context, Part::Groups, ObjectKind::Group, group, &happened)
+    tell(Happened::Left { role, member })
 }
 
 fn role_name(role: MembershipRole) -> String {

@@ -15,7 +15,7 @@ use exogate_model::trustee::{Principal, Trustee};
 use rusqlite::Connection;
 
 use super::{Context, feed, ids, objects as stored};
-use crate::batch::Facet;
+use crate::batch::{Coverage, Facet};
 use crate::codec::{self, Part};
 use crate::error::Fault;
 use crate::rows::{GroupExchangeRow, GroupRow, UserRow};
@@ -159,6 +159,12 @@ fn put_one(connection: &Connection, context: &Context, change: &Provisioned) -> 
         Provisioned::UserGone { id } => objects::user_gone(connection, context, id),
         Provisioned::GroupGone { id } => objects::gone(connection, context, id),
     }
+}
+
+/// Whether the feed has yet to tell of what a run saw first: one that did not come to its end. Whoever
+/// read the state since knows of it, so that its coming is told before its going.
+fn is_untold(context: &Context, part: Coverage, first_run: i64) -> bool {
+    context.settled(part).is_some_and(|settled| first_run > settled)
 }
 
 fn tell(

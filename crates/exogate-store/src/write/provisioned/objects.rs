@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::object::Object;
 use super::super::{Context, Outcome, feed, ids, objects};
-use super::AttributesOf;
 use super::memberships::left;
+use super::{AttributesOf, is_untold};
 use crate::codec::{self, Part};
 use crate::error::Fault;
 use crate::read::load;
@@ -105,9 +105,43 @@ pub(super) fn user_made(connection: &Connection, context: &Context, user: &UserR
 pub(super) fn user_gone(connection: &Connection, context: &Context, id: &str) -> Result<(), Fault> {
     let Some(oid) = ids::find(connection, context.source, id)? else { return Ok(()) };
     let Some((user, _)) = load::user(connection, oid)? else { return Ok(()) };
-    feed::add(connection, context, ObjectKind::User, &codec::id(id), &user.upn, &Happened::Deleted)?;
-    forget(connection, context, Part::Users, oid)?;
-    connection.execute("DELETE FROM memberships WHERE member = ?1", [oid])?;
+    leave(connection, context, oid)?;
+    end(connection, context, Part::Users, (oid, id), &user.upn)?;
+    forget(connection, context, Part::Users, oid)
+}
+
+/// Tells that an object is gone.
+fn end(
+    connection: &Connection,
+    context: &Context,
+    part: Part,
+    (oid, id): (i64, &str),
+    name: &str,
+) -> Result<(), Fault> {
+    let first_run: Option<i64> = connection
+        .prepare_cached("SELECT first_run FROM marks WHERE part = ?1 AND source = ?2 AND oid = ?3")?
+        .query_row((part.number(), context.source, oid), |row| row.get(0))
+        .optional()?;
+    let tell = |happened| feed::add(connection, context, part.object(), &codec::id(id), name, &happened);
+    if first_run.is_some_and(|first_run| is_untold(context, part.coverage(), first_run)) {
+        tell(Happened::Created)?;
+    }
+    tell(Happened::Deleted)
+}
+
+/// Takes what is gone out of the groups that it was in, and whoever was in it out of it.
+fn leave(connection: &Connection, context: &Context, oid: i64) -> Result<(), Fault> {
+    let places = connection
+        .prepare_cached(
+            "SELECT g.id, m.role, i.id FROM memberships m JOIN ids g ON g.oid = m.grp
+                 JOIN ids i ON i.oid = m.member
+             WHERE (m.member = ?1 OR m.grp = ?1) AND m.source = ?2 ORDER BY g.id, m.role, i.id",
+        )?
+        .query_map((oid, context.source), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<Vec<(String, i64, String)>, _>>()?;
+    for (group, role, member) in places {
+        left(connection, context, (&group, codec::role(role)?, &member))?;
+    }
     Ok(())
 }
 
@@ -140,21 +174,10 @@ pub(super) fn gone(connection: &Connection, context: &Context, id: &str) -> Resu
         .query_row([oid], |row| row.get(0))
         .optional()?;
     let Some(name) = name else { return Ok(()) };
-    feed::add(connection, context, ObjectKind::Group, &codec::id(id), &name, &Happened::Deleted)?;
+    leave(connection, context, oid)?;
+    end(connection, context, Part::Groups, (oid, id), &name)?;
     for part in [Part::Groups, Part::GroupExchange] {
         forget(connection, context, part, oid)?;
-    }
-    connection.execute("DELETE FROM memberships WHERE grp = ?1", [oid])?;
-    // It is gone from the groups that it was in as well.
-    let places = connection
-        .prepare_cached(
-            "SELECT i.id, m.role FROM memberships m JOIN ids i ON i.oid = m.grp
-             WHERE m.member = ?1 AND m.source = ?2",
-        )?
-        .query_map((oid, context.source), |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?
-        .collect::<Result<Vec<_>, _>>()?;
-    for (group, role) in places {
-        left(connection, context, (&group, codec::role(role)?, id))?;
     }
     Ok(())
 }
