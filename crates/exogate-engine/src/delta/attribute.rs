@@ -123,7 +123,7 @@ fn author(change: &ChangeRecord, records: &[AuditNote], history: &[ChangeRecord]
 
 #[cfg(test)]
 mod tests {
-    use exogate_model::change::{Learnt, ObjectKind};
+    use exogate_model::change::{AttributeChange, Learnt, ObjectKind};
 
     use super::*;
 
@@ -219,6 +219,26 @@ mod tests {
         let typed = |text: &str| AuditNote { named: Some(text.into()), ..record("r", 50, ADD, None) };
         assert!(found(typed("KIM")), "as the change shows it");
         assert!(!found(typed("lee")));
+    }
+
+    #[test]
+    fn a_record_of_rights_alone_does_not_explain_another_attribute() {
+        let modified = |attribute: &str| {
+            let attribute = AttributeChange { attribute: attribute.into(), before: None, after: None };
+            ChangeRecord {
+                happened: Happened::Modified { attributes: vec![attribute] },
+                ..change(1, 100, true)
+            }
+        };
+        let found = |about: &[&str], attribute: &str| {
+            let about = Some(about.iter().map(|what| (*what).to_owned()).collect());
+            let note = AuditNote { about, ..record("r", 50, "Set-Mailbox", None) };
+            who(&modified(attribute), &[note], &[]).is_some()
+        };
+        assert!(!found(&["SendOnBehalf"], "EXO_DisplayName"));
+        assert!(found(&["SendOnBehalf"], "EXO_GrantSendOnBehalfTo"));
+        assert!(found(&["SendOnBehalf"], "EXO_WhenChanged"));
+        assert!(found(&["SendOnBehalf", "attributes"], "EXO_DisplayName"));
     }
 
     #[test]

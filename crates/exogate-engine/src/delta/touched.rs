@@ -110,36 +110,50 @@ pub(super) fn author(record: &AuditRecord) -> Author {
     }
 }
 
-/// The rights, or the places in a group, that a record tells of; `None` where it does not say.
+/// What `about` says of a record that sets something else than rights and places.
+const ATTRIBUTES: &str = "attributes";
+/// Parameters that set nothing.
+const NO_ATTRIBUTES: [&str; 6] =
+    ["Identity", "Confirm", "Force", "WhatIf", "BypassSecurityGroupManagerCheck", "DomainController"];
+
+/// The rights, or the places in a group, that a record tells of, and whether it sets attributes; `None`
+/// where it does not say.
 pub(super) fn about(record: &AuditRecord) -> Option<Vec<String>> {
     let is = |names: &[&str]| names.iter().any(|name| record.operation.eq_ignore_ascii_case(name));
     let list = |text: &str| {
         let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         Some(words.map(str::to_owned).collect())
     };
-    let only = |what: &str, given: bool| Some(if given { vec![what.to_owned()] } else { Vec::new() });
+    let only = |what: &str| Some(vec![what.to_owned()]);
     // A parameter without a value clears.
     let given = |name: &str| record.parameters.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+    let sets = |what: &str, by: &str| {
+        let says_nothing =
+            |key: &String| NO_ATTRIBUTES.iter().chain([&by]).any(|name| key.eq_ignore_ascii_case(name));
+        let more = record.parameters.iter().any(|(key, _)| !says_nothing(key));
+        let words = [given(by).then_some(what), more.then_some(ATTRIBUTES)];
+        Some(words.into_iter().flatten().map(str::to_owned).collect())
+    };
     if is(&["Add-MailboxPermission", "Remove-MailboxPermission"]) {
         record.parameter("AccessRights").and_then(list)
     } else if is(&["Add-RecipientPermission", "Remove-RecipientPermission"]) {
-        only("SendAs", true)
+        only("SendAs")
     } else if is(&[
         "Add-DistributionGroupMember",
         "Remove-DistributionGroupMember",
         "Update-DistributionGroupMember",
     ]) {
-        only("member", true)
+        only("member")
     } else if record.parameters.is_empty() {
         None
     } else if is(&["Set-Mailbox"]) {
-        only("SendOnBehalf", given("GrantSendOnBehalfTo"))
+        sets("SendOnBehalf", "GrantSendOnBehalfTo")
     } else if is(&["Set-DistributionGroup"]) {
-        only("owner", given("ManagedBy"))
+        sets("owner", "ManagedBy")
     } else if is(&["Add-UnifiedGroupLinks", "Remove-UnifiedGroupLinks"]) {
         match record.parameter("LinkType")? {
-            members if members.eq_ignore_ascii_case("Members") => only("member", true),
-            owners if owners.eq_ignore_ascii_case("Owners") => only("owner", true),
+            members if members.eq_ignore_ascii_case("Members") => only("member"),
+            owners if owners.eq_ignore_ascii_case("Owners") => only("owner"),
             _ => Some(Vec::new()),
         }
     } else {
@@ -154,13 +168,25 @@ pub(super) fn denies(record: &AuditRecord) -> bool {
 
 /// Whether a record can be about what happened, as far as it says what it is about.
 pub(super) fn is_about(record: &AuditNote, happened: &Happened) -> bool {
-    let (what, denied) = match happened {
-        Happened::Granted { right, deny, .. } | Happened::Revoked { right, deny, .. } => (right, *deny),
-        Happened::Joined { role, .. } | Happened::Left { role, .. } => (role, false),
-        Happened::Created | Happened::Modified { .. } | Happened::Deleted => return true,
-    };
     let Some(about) = &record.about else { return true };
-    record.deny == denied && about.iter().any(|one| one.eq_ignore_ascii_case(what))
+    let says = |what: &str| about.iter().any(|one| one.eq_ignore_ascii_case(what));
+    match happened {
+        Happened::Granted { right, deny, .. } | Happened::Revoked { right, deny, .. } => {
+            record.deny == *deny && says(right)
+        }
+        Happened::Joined { role, .. } | Happened::Left { role, .. } => !record.deny && says(role),
+        Happened::Modified { attributes } => {
+            says(ATTRIBUTES)
+                || attributes.iter().any(|change| match change.attribute.as_str() {
+                    "EXO_GrantSendOnBehalfTo" => says("SendOnBehalf"),
+                    "EXO_ManagedBy" => says("owner"),
+                    // Whatever is set moves these.
+                    "EXO_WhenChanged" | "EXO_WhenChangedUTC" => true,
+                    _ => false,
+                })
+        }
+        Happened::Created | Happened::Deleted => true,
+    }
 }
 
 /// Whether what a cmdlet does can be what happened.
@@ -302,9 +328,15 @@ mod tests {
         assert_eq!(told("Add-MailboxPermission", &[]), None);
         assert_eq!(told("Remove-RecipientPermission", &[]), words(&["SendAs"]));
         assert_eq!(told("Set-Mailbox", &[("GrantSendOnBehalfTo", "")]), words(&["SendOnBehalf"]));
-        assert_eq!(told("Set-Mailbox", &[("DisplayName", "x")]), words(&[]));
+        assert_eq!(told("Set-Mailbox", &[("Identity", "m"), ("DisplayName", "x")]), words(&["attributes"]));
+        assert_eq!(
+            told("Set-Mailbox", &[("GrantSendOnBehalfTo", "kim"), ("Type", "Shared")]),
+            words(&["SendOnBehalf", "attributes"])
+        );
         assert_eq!(told("Add-UnifiedGroupLinks", &[("LinkType", "Owners")]), words(&["owner"]));
-        assert_eq!(told("Set-DistributionGroup", &[("DisplayName", "x")]), words(&[]));
+        assert_eq!(told("Set-DistributionGroup", &[("DisplayName", "x")]), words(&["attributes"]));
+        let switches = [("Identity", "g"), ("ManagedBy", "kim"), ("BypassSecurityGroupManagerCheck", "True")];
+        assert_eq!(told("Set-DistributionGroup", &switches), words(&["owner"]));
         let deny = |value: &str| denies(&record("Add-MailboxPermission", None, &[("Deny", value)]));
         assert!(deny("True") && !deny("False") && !deny(""));
     }

@@ -2,8 +2,9 @@
 //! never, with stops and failures in between: once the means of finding differences have caught up,
 //! the state is that of a fresh full aggregation, and the feed has told every difference once.
 //!
-//! `EXOGATE_DELTA_SEQUENCES` runs more sequences, `EXOGATE_DELTA_FIRST` others, `EXOGATE_DELTA_SEED`
-//! a single one, and `EXOGATE_DELTA_VERBOSE=1` tells how long each took.
+//! `./test` runs thousands of them beside the other tests. `EXOGATE_DELTA_SEQUENCES` runs more
+//! sequences, `EXOGATE_DELTA_FIRST` others, `EXOGATE_DELTA_SEED` a single one, and
+//! `EXOGATE_DELTA_VERBOSE=1` tells how long each took.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,7 +29,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Sequences of an ordinary run.
-const SEQUENCES: u64 = 300;
+const SEQUENCES: u64 = 100;
 /// How often a long run tells how far it is.
 const TELLS: std::time::Duration = std::time::Duration::from_secs(30);
 
