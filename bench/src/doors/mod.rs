@@ -56,6 +56,8 @@ pub struct Args {
 /// How fast a kind of single read is.
 struct Read {
     name: &'static str,
+    /// Whether the goal is set for it.
+    aimed_at: bool,
     per_second: f64,
     ratio: f64,
 }
@@ -126,8 +128,12 @@ pub async fn run(args: &Args) -> Result<()> {
         let least = peers::compare(&server, args, &single).await?;
         println!("against the servers of others at least {least:.0}");
     }
-    let worst = single.iter().map(|read| read.ratio).fold(f64::INFINITY, f64::min);
-    println!("doors ratio {worst:.2}");
+    let least = |aimed_at: bool| {
+        let ratios = single.iter().filter(|read| read.aimed_at == aimed_at).map(|read| read.ratio);
+        ratios.fold(f64::INFINITY, f64::min)
+    };
+    println!("questions that nobody has asked before, and REST: at least {:.2} of the bare handler", least(false));
+    println!("doors ratio {:.2}", least(true));
     Ok(())
 }
 
@@ -143,16 +149,17 @@ async fn single_reads(server: &Server, args: &Args) -> Result<Vec<Read>> {
     };
     let rest: Vec<String> =
         once.iter().map(|(id, _)| format!("/api/v1/sources/{}/accounts/{id}", server::SOURCE)).collect();
+    // What is read, whether the goal is set for it, and whether no question comes twice.
     let cases = [
-        ("SCIM: one user by id", by_id(&again), false),
-        ("SCIM: filter by userName", named(&again), false),
-        ("SCIM: one user by id, not asked before", by_id(&once), true),
-        ("SCIM: filter by userName, not asked before", named(&once), true),
-        ("REST: one account by id", rest, false),
+        ("SCIM: one user by id", true, by_id(&again), false),
+        ("SCIM: filter by userName", true, named(&again), false),
+        ("SCIM: one user by id, not asked before", false, by_id(&once), true),
+        ("SCIM: filter by userName, not asked before", false, named(&once), true),
+        ("REST: one account by id", false, rest, false),
     ];
     let mut table = Table::new(["", "per second", "p99 ms", "bare", "bare p99 ms", "ratio"]);
     let mut reads = Vec::new();
-    for (name, paths, fresh) in cases {
+    for (name, aimed_at, paths, fresh) in cases {
         server.copy(&paths).await?;
         let time = Duration::from_secs(args.seconds);
         let mut load = Load::new(&paths, &server.facts.token, args.connections, time)?;
@@ -180,7 +187,7 @@ async fn single_reads(server: &Server, args: &Args) -> Result<Vec<Read>> {
             format!("{:.1}", p99(&bare)),
             format!("{ratio:.2}"),
         ]);
-        reads.push(Read { name, per_second: rate(&ours), ratio });
+        reads.push(Read { name, aimed_at, per_second: rate(&ours), ratio });
     }
     table.print();
     println!(

@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod caller;
+mod causes;
 pub mod change;
 pub mod gateway;
 pub mod life;

@@ -9,13 +9,14 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST: usize = 128;
 
 /// A new one. It has to differ from others and is no secret: the system is not asked for each.
-fn made() -> String {
-    uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
+fn made() -> HeaderValue {
+    let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string();
+    HeaderValue::try_from(id).expect("a UUID is a header")
 }
 
-/// Id of a request; an extension of each.
+/// Id of a request; an extension of each. Clones share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(String);
+pub struct RequestId(HeaderValue);
 
 impl RequestId {
     /// The caller's id where it is sound, else a new one.
@@ -24,24 +25,25 @@ impl RequestId {
             (1..=LONGEST).contains(&text.len())
                 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
         };
-        let given = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(sound);
-        Self(given.map_or_else(made, str::to_owned))
+        let given = headers.get(HEADER).filter(|value| value.to_str().is_ok_and(|text| sound(&text)));
+        Self(given.map_or_else(made, HeaderValue::clone))
     }
 
     /// As text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.to_str().expect("only letters, digits and four signs were let in")
     }
 
     /// As what Microsoft takes for a request's id: itself where it is a UUID, else one that follows
     /// from it.
     pub fn correlation(&self) -> Uuid {
-        Uuid::try_parse(&self.0).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, self.0.as_bytes()))
+        Uuid::try_parse(self.as_str())
+            .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, self.0.as_bytes()))
     }
 
     /// As a header.
     pub fn header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.0).expect("only letters, digits and four signs were let in")
+        self.0.clone()
     }
 }
 

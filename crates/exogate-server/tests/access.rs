@@ -1,4 +1,5 @@
-//! The access matrix: every kind of caller, with every scope, at every endpoint of every door.
+//! The access matrix: every kind of caller, with every scope, at every endpoint of every door; and which of
+//! the requests are audited.
 //!
 //! Endpoints are taken from what the doors say of themselves; one without a row here fails.
 
@@ -7,7 +8,7 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -27,6 +28,10 @@ use rcgen::{CertificateParams, DnType, KeyPair};
 use serde_json::{Value, json};
 use support::{SOURCE, Served, clock};
 use tower::ServiceExt;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context as LayerContext, SubscriberExt};
 
 const OTHER: &str = "fabrikam";
 
@@ -340,6 +345,101 @@ async fn every_caller_may_do_what_its_scope_says_and_no_more() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     served.stop().await;
+}
+
+/// What asks for a change and what does not, beyond what method and scope say.
+fn asks() -> Vec<(Row, bool)> {
+    let row = |method, path: String, body: Value| Row { method, path, body: Some(body), scope: Scope::Read };
+    let rest = |path: &str| format!("/api/v1/sources/{SOURCE}{path}");
+    let scim = |path: &str| format!("/scim/v2{path}");
+    let sailpoint = |path: &str| format!("/sailpoint{path}");
+    let named = |command: &str| json!({ "type": command });
+    let dry = || json!({ "dryRun": true });
+    vec![
+        (row("POST", rest("/plans/x/undo"), dry()), false),
+        (row("POST", rest("/plans/x/undo"), json!({ "dryRun": false })), true),
+        (row("POST", rest("/operations/x.0/undo"), dry()), false),
+        (row("POST", rest("/mailboxes/x/restore"), json!({ "dryRun": true, "at": "x" })), false),
+        (row("POST", rest("/plans/x/undo"), json!({ "dryRun": "true" })), true),
+        // Only an undoing can be asked for so.
+        (row("POST", rest("/plans"), dry()), true),
+        (row("POST", rest("/runs/x/cancel"), dry()), true),
+        // What is not there changes nothing.
+        (row("POST", rest("/nowhere"), json!({})), false),
+        (row("DELETE", rest("/accounts/x"), json!({})), false),
+        (row("POST", scim("/Users"), json!({})), true),
+        (row("POST", scim("/Users/.search"), json!({})), false),
+        (row("POST", scim("/.search"), json!({})), false),
+        (row("PUT", scim("/%55sers/x"), json!({})), true),
+        (row("DELETE", scim(&format!("/{SOURCE}/Users/x")), json!({})), true),
+        (row("DELETE", scim(&format!("/{SOURCE}/Entitlements/x")), json!({})), false),
+        (row("POST", scim("/Nothings"), json!({})), false),
+        (row("PUT", scim("/Users"), json!({})), false),
+        (row("POST", scim("/Users/x/y"), json!({})), false),
+        (row("POST", sailpoint(&format!("/{SOURCE}/any/path")), named("std:account:delete")), true),
+        (row("POST", sailpoint(""), named("std:account:update")), true),
+        (row("POST", sailpoint(""), named("std:account:list")), false),
+        (row("POST", sailpoint(&format!("/{SOURCE}/connector-spec.json")), named("std:spec:read")), false),
+        (row("POST", sailpoint(&format!("/{SOURCE}")), named("std:account:unlock")), false),
+        (row("POST", sailpoint(&format!("/{SOURCE}")), json!([])), false),
+        (row("GET", sailpoint(&format!("/{SOURCE}")), named("std:account:delete")), false),
+    ]
+}
+
+#[tokio::test]
+async fn every_request_for_a_change_is_audited_and_no_other() {
+    let served = Served::start().await;
+    let matrix = Matrix::new(&served).await;
+    let compiles = format!("/api/v1/sources/{SOURCE}/plans/compile");
+    let by_scope = |row: Row| {
+        let changes = row.method != "GET" && row.scope > Scope::Read && row.path != compiles;
+        (row, changes)
+    };
+    let matrix_rows = MOUNTS.iter().flat_map(|mount| rows(mount)).map(by_scope);
+    let rows: Vec<(Row, bool)> = matrix_rows.chain(asks()).collect();
+    let log = Log::default();
+    let _watched = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.clone()));
+    let mut wrong = Vec::new();
+    for scope in [Scope::Read, Scope::Admin] {
+        let (_, _, proof) = matrix.callers.iter().find(|(_, of, _)| *of == scope).unwrap();
+        for (row, changes) in &rows {
+            let status = ask(&matrix.router, row, proof, "10.0.0.1:1").await.status();
+            let lines = log.take();
+            // Who may not change anything is on record for having tried.
+            let wanted = if *changes { vec![format!("{} {}", row.method, status.as_u16())] } else { vec![] };
+            if lines != wanted {
+                wrong.push(format!("{scope:?} {row:?}: {lines:?} instead of {wanted:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    served.stop().await;
+}
+
+/// Method and status of each line of the audit.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &Event<'_>, _: LayerContext<'_, S>) {
+        struct Fields(BTreeMap<&'static str, String>);
+        impl Visit for Fields {
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                self.0.insert(field.name(), format!("{value:?}"));
+            }
+        }
+        if event.metadata().target() == "exogate_server::audit" {
+            let mut fields = Fields(BTreeMap::new());
+            event.record(&mut fields);
+            self.0.lock().unwrap().push(format!("{} {}", fields.0["method"], fields.0["status"]));
+        }
+    }
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ impl SourceStore {
 
     /// One account by Entra object id, UPN or mail address, without case.
     pub async fn account(&self, who: &str) -> Result<Found<AccountRecord>, StoreError> {
-        if let Some(found) = self.read_few(|connection, source| accounts::by_id(connection, source, who))? {
+        if let Some(found) = self.read_exactly(|connection, source| accounts::by_id(connection, source, who))? {
             return Ok(Found::One(found));
         }
         let who = who.to_owned();
@@ -86,9 +86,15 @@ impl SourceStore {
         self.read(move |connection, source| query::keys(connection, source, &selection, &window)).await
     }
 
-    /// How many objects a selection has.
+    /// How many objects a selection has: counted once, as long as nobody writes.
     pub async fn count(&self, selection: Selection) -> Result<u64, StoreError> {
-        self.read(move |connection, source| query::count(connection, source, &selection)).await
+        let known = self.state().map(|state| self.store.counted().of(self.number, &selection, state));
+        let count =
+            || self.read(move |connection, source| query::count(connection, source, &selection));
+        match known {
+            Some(known) => known.get_or_try_init(count).await.copied(),
+            None => count().await,
+        }
     }
 
     /// The accounts of a part of a selection, in its order, as they are at one moment; and how many keys it
@@ -98,6 +104,15 @@ impl SourceStore {
         selection: Selection,
         window: Window,
     ) -> Result<(Vec<Dated<AccountRecord>>, usize), StoreError> {
+        if let Some(what) = selection.exactly(&window) {
+            let mut found =
+                self.read_exactly(|connection, source| accounts::exactly(connection, source, what))?;
+            if let Window::From { limit, .. } = window {
+                found.truncate(limit);
+            }
+            let keys = found.len();
+            return Ok((found, keys));
+        }
         let few = selection.is_few();
         let work = move |connection: &Connection, source| {
             let keys = query::keys(connection, source, &selection, &window)?;
@@ -398,6 +413,14 @@ impl SourceStore {
                 })
             })
             .await
+    }
+
+    /// See [`Store::read_exactly`].
+    fn read_exactly<T>(
+        &self,
+        work: impl FnOnce(&Connection, i64) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.store.read_exactly(|connection| work(connection, self.number))
     }
 
     /// See [`Store::read_few`].

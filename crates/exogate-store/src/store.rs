@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::connection;
 use crate::error::{Fault, StoreError};
 use crate::migrate::migrate;
+use crate::read::counted::Counted;
 use crate::source::SourceStore;
 use crate::watch::{State, Watch};
 use crate::write::memory::Memory;
@@ -37,6 +38,7 @@ struct Inner {
     /// Those that read a few rows at a time.
     idle_few: Mutex<Vec<Connection>>,
     watch: OnceLock<Option<Watch>>,
+    counted: Counted,
 }
 
 impl fmt::Debug for Store {
@@ -77,6 +79,7 @@ impl Store {
                 idle: Mutex::new(Vec::new()),
                 idle_few: Mutex::new(Vec::new()),
                 watch: OnceLock::new(),
+                counted: Counted::default(),
             }),
         })
     }
@@ -127,6 +130,11 @@ impl Store {
     /// where that cannot be told.
     pub fn state(&self) -> Option<State> {
         self.inner.watch.get_or_init(|| Watch::open(&self.inner.path)).as_ref()?.state()
+    }
+
+    /// What was counted lately.
+    pub(crate) fn counted(&self) -> &Counted {
+        &self.inner.counted
     }
 
     /// The current instant, in milliseconds.
@@ -246,6 +254,20 @@ impl Store {
         read_with(&self.inner.idle_few, open, work)
             .map_err(|fault| StoreError::from_fault(&self.inner.path, fault))
     }
+
+    /// The same for what is read by one statement, or by others while that one is open.
+    pub(crate) fn read_exactly<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let open = || connection::quick_reader(&self.inner.path);
+        let outcome = idle_or(&self.inner.idle_few, open).and_then(|connection| {
+            let outcome = work(&connection);
+            give_back(&self.inner.idle_few, connection);
+            outcome
+        });
+        outcome.map_err(|fault| StoreError::from_fault(&self.inner.path, fault))
+    }
 }
 
 /// Reads one consistent state with an idle connection, or a new one.
@@ -254,18 +276,25 @@ fn read_with<T>(
     open: impl FnOnce() -> Result<Connection, Fault>,
     work: impl FnOnce(&Connection) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
-    let all = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept = all().pop();
-    let connection = match kept {
-        Some(connection) => connection,
-        None => open()?,
-    };
+    let connection = idle_or(idle, open)?;
     // One transaction, so that several statements see one state. Nothing is written in it.
     connection.prepare_cached("BEGIN")?.execute([])?;
     let outcome = work(&connection);
     connection.prepare_cached("ROLLBACK")?.execute([])?;
-    all().push(connection);
+    give_back(idle, connection);
     outcome
+}
+
+fn idle_or(
+    idle: &Mutex<Vec<Connection>>,
+    open: impl FnOnce() -> Result<Connection, Fault>,
+) -> Result<Connection, Fault> {
+    let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    kept.map_or_else(open, Ok)
+}
+
+fn give_back(idle: &Mutex<Vec<Connection>>, connection: Connection) {
+    idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
 }
 
 /// Something that the writer has been told to write. It is written whether or not anybody waits.

@@ -91,6 +91,10 @@ async fn a_request_can_be_followed_to_the_journal_and_to_the_tenant() {
         }
         let calls = of_tenant(&id);
         assert!(calls.iter().any(|operation| operation.contains(call)), "{path} {call}: {calls:?}");
+        // A connection is tested without changing anything.
+        if path.starts_with("/sailpoint") {
+            continue;
+        }
         let audit = block_in_place(|| service.logged("changing request"));
         let audit: Value = serde_json::from_str(&audit).unwrap();
         assert_eq!(audit["target"], "exogate_server::audit");

@@ -17,8 +17,8 @@ use crate::tenant::SourceContext;
 pub fn account(record: AccountRecord, context: &SourceContext) -> Account {
     let schema = &context.account_schema;
     let AccountRecord { user, mailbox, cas, groups, grants, .. } = record;
-    let mut attributes = Attributes::new();
-    add(&mut attributes, user.attributes, schema);
+    let mut attributes = user.attributes;
+    attributes.retain(|name, _| schema.get(name).is_some());
     if let Some(mailbox) = mailbox {
         add(&mut attributes, mailbox.attributes, schema);
         add(&mut attributes, cas.unwrap_or_default(), schema);

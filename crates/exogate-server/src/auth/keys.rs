@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Unrecognised;
+use crate::causes::with_causes;
 use crate::outgoing;
 
 /// After that, keys are fetched again.
@@ -114,7 +115,7 @@ impl HttpKeys {
     }
 
     async fn get<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, String> {
-        let told = |error: reqwest::Error| format!("{url}: {}", error.without_url());
+        let told = |error: reqwest::Error| format!("{url}: {}", with_causes(&error.without_url()));
         let mut answer = self.client.get(url).send().await.map_err(told)?.error_for_status().map_err(told)?;
         let mut body = Vec::new();
         while let Some(piece) = answer.chunk().await.map_err(told)? {

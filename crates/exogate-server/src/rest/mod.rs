@@ -40,6 +40,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) use self::change::Change;
 use self::problem::Problem;
 use crate::gateway::Gateway;
+use crate::serve::Asked;
 
 /// Where this door is.
 pub const MOUNT: &str = "/api/v1";
@@ -59,6 +60,11 @@ pub fn router(gateway: Gateway) -> Router {
 /// A refusal in the form of this door.
 pub fn refusal(status: StatusCode, detail: &str) -> Response {
     Problem::of_status(status, detail).into_response()
+}
+
+/// Whether a request asks for a change. Who only wants to see what would be done asks for none.
+pub(crate) fn changes(asked: &Asked<'_>) -> bool {
+    asked.route.is_some_and(|route| !plans::only_compiles(route) && !undo::only_shows(route, asked.body))
 }
 
 /// The OpenAPI document of this door.

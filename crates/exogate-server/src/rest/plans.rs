@@ -60,6 +60,11 @@ impl Compiled {
     }
 }
 
+/// Whether a route leads to where plans are compiled and never carried out.
+pub fn only_compiles(route: &str) -> bool {
+    route.ends_with("/plans/compile")
+}
+
 /// The refusal of operations that nobody has confirmed.
 pub fn unreviewed(operations: Vec<model::Operation>, source: &Source) -> Problem {
     let shown = operations.iter().filter(|o| o.review).map(|o| Operation::of(o, source)).collect();

@@ -13,6 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::operation::Operation;
+use crate::causes::with_causes;
 use crate::change::ChangeError;
 
 /// The media type of problems.
@@ -253,12 +254,6 @@ impl From<RestoreError> for Problem {
 }
 
 /// Tells the log what the caller is not told, with every cause.
-pub fn logged(error: &dyn std::error::Error) {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    tracing::error!(error = %text, "a request to the REST door failed");
+pub fn logged(error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(error = with_causes(error), "a request to the REST door failed");
 }

@@ -33,6 +33,18 @@ pub fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(restore_mailbox))
 }
 
+/// Whether a request of this route with this body wants to see no more than what an undoing would do. One
+/// that cannot be read wants nothing of the kind.
+pub fn only_shows(route: &str, body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Asked {
+        dry_run: bool,
+    }
+    (route.ends_with("/undo") || route.ends_with("/restore"))
+        && serde_json::from_slice::<Asked>(body).is_ok_and(|asked| asked.dry_run)
+}
+
 /// How to undo.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

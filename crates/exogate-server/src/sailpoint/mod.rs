@@ -25,13 +25,14 @@ use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 
 use crate::caller::{Caller, Scope};
 use crate::gateway::{Gateway, Source};
+use crate::serve::Asked;
 use refusal::Refusal;
 use request::Body;
 
@@ -73,6 +74,12 @@ pub fn router_with(gateway: Gateway, settings: Settings) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Door { gateway, settings })
+}
+
+/// Whether a request asks for a change: that is a matter of its command alone.
+pub(crate) fn changes(asked: &Asked<'_>) -> bool {
+    asked.method == Method::POST
+        && request::parse(asked.body).is_ok_and(|body| body.command.scope() != Scope::Read)
 }
 
 type Named<T> = Result<Path<T>, PathRejection>;

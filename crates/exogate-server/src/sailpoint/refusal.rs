@@ -9,6 +9,7 @@ use exogate_engine::view::ViewError;
 use exogate_store::StoreError;
 
 use super::lines::NDJSON;
+use crate::causes::with_causes;
 use crate::caller::Scope;
 use crate::change::ChangeError;
 
@@ -68,7 +69,7 @@ impl Refusal {
 
     /// Something inside failed; the log has it, the caller does not.
     pub(super) fn inside(error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(error = chain(error), "a SailPoint command failed");
+        tracing::error!(error = with_causes(error), "a SailPoint command failed");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the gateway could not read or write its own state; its log says why",
@@ -89,18 +90,6 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         (self.status, [(CONTENT_TYPE, NDJSON)], self.text()).into_response()
     }
-}
-
-/// An error with its sources.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 impl From<StoreError> for Refusal {
@@ -140,7 +129,7 @@ impl From<ProvisionError> for Refusal {
     fn from(error: ProvisionError) -> Self {
         match error {
             ProvisionError::Store(error) => error.into(),
-            ProvisionError::Tenant(_) => Self::new(StatusCode::BAD_GATEWAY, chain(&error)),
+            ProvisionError::Tenant(_) => Self::new(StatusCode::BAD_GATEWAY, with_causes(&error)),
             ProvisionError::KeyReused { .. } | ProvisionError::UnderWay { .. } => {
                 Self::new(StatusCode::CONFLICT, error.to_string())
             }

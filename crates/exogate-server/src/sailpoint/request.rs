@@ -76,7 +76,7 @@ fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text))
 }
 
-fn parse(bytes: &[u8]) -> Result<Body, Refusal> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Body, Refusal> {
     if bytes.is_empty() {
         return Err(Refusal::bad("the body is empty; send {\"type\": \"std:…\", \"input\": {…}}"));
     }

@@ -23,6 +23,7 @@ use super::schema::{self, Model, ResourceKind};
 use super::write::{self, Precondition, matches_version};
 use crate::caller::{Caller, Scope};
 use crate::gateway::Gateway;
+use crate::serve::Asked;
 
 /// Where this door is.
 pub const MOUNT: &str = "/scim/v2";
@@ -89,6 +90,20 @@ pub fn described(path: &str) -> String {
         route.push_str("/{more}");
     }
     route
+}
+
+/// Whether a request asks for a change.
+pub(crate) fn changes(asked: &Asked<'_>) -> bool {
+    let Ok(segments) = segments(asked.path) else { return false };
+    let source = segments.first().is_some_and(|first| !ENDPOINTS.contains(&first.as_str()));
+    let rest: Vec<&str> = segments.iter().skip(usize::from(source)).map(String::as_str).collect();
+    match rest[..] {
+        ["Bulk"] => true,
+        [endpoint] | [endpoint, _] if ResourceKind::of_endpoint(endpoint).is_none() => false,
+        [_] => true,
+        [_, one] => one != ".search",
+        _ => false,
+    }
 }
 
 impl Door {

@@ -24,6 +24,7 @@ mod sort;
 mod urn;
 mod write;
 
+pub(crate) use door::changes;
 pub use door::{MOUNT, described, refusal, router};
 
 #[cfg(test)]

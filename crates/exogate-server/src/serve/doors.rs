@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
-use super::guard::{Refusal, Route, matched};
+use super::guard::{Changes, Refusal, Route, matched};
 use crate::gateway::Gateway;
 use crate::{rest, sailpoint, scim};
 
@@ -21,6 +21,8 @@ pub(super) struct Door {
     pub refusal: Refusal,
     /// Where a request leads to; no more than a kind of thing, so that logs and traces name nobody.
     pub route: Route,
+    /// Whether a request asks for a change: those are audited, and no others.
+    pub changes: Changes,
 }
 
 /// The places of the doors, for those who knock elsewhere.
@@ -35,6 +37,7 @@ pub(super) fn all(gateway: &Gateway) -> Vec<Door> {
             router: rest::router(gateway.clone()),
             refusal: rest::refusal,
             route: matched,
+            changes: rest::changes,
         },
         Door {
             name: "sailpoint",
@@ -42,15 +45,29 @@ pub(super) fn all(gateway: &Gateway) -> Vec<Door> {
             router: sailpoint::router(gateway.clone()),
             refusal: sailpoint::refusal,
             route: matched,
+            changes: sailpoint::changes,
         },
         Door {
             name: "scim",
             mount: scim::MOUNT,
             router: scim::router(gateway.clone()),
             refusal: scim::refusal,
-            route: |request| Some(scim::described(request.uri().path())),
+            route: |request| Some(scim::described(request.uri.path())),
+            changes: scim::changes,
         },
     ]
+}
+
+/// What the service counts, where that needs a credential.
+pub(super) fn metrics(router: Router) -> Door {
+    Door {
+        name: "metrics",
+        mount: "/metrics",
+        router,
+        refusal: plain_refusal,
+        route: matched,
+        changes: |_| false,
+    }
 }
 
 /// An error outside of all doors.

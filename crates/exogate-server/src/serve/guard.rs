@@ -13,6 +13,7 @@ use bytes::Bytes;
 use exogate_engine::correlated;
 use futures::FutureExt;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
@@ -21,6 +22,7 @@ use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::Front;
+use super::doors::Door;
 use super::limits::Rate;
 use crate::auth::{Peer, Unrecognised};
 use crate::caller::Caller;
@@ -32,11 +34,26 @@ use crate::traces;
 pub(super) type Refusal = fn(StatusCode, &str) -> Response;
 
 /// Where a request leads to.
-pub(super) type Route = fn(&Request) -> Option<String>;
+pub(super) type Route = fn(&Parts) -> Option<String>;
+
+/// Whether a request asks for a change, whatever will come of it.
+pub(super) type Changes = fn(&Asked<'_>) -> bool;
+
+/// What a request asks for, as its door reads it.
+pub(crate) struct Asked<'a> {
+    /// How.
+    pub method: &'a Method,
+    /// The path behind the door's own.
+    pub path: &'a str,
+    /// Where it leads to, if anywhere.
+    pub route: Option<&'a str>,
+    /// With what.
+    pub body: &'a [u8],
+}
 
 /// The route that the router found, if it found one.
-pub(super) fn matched(request: &Request) -> Option<String> {
-    request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned())
+pub(super) fn matched(request: &Parts) -> Option<String> {
+    request.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned())
 }
 
 /// Failed proofs per second that one address may send.
@@ -57,6 +74,7 @@ pub(super) struct Guard {
     door: &'static str,
     refusal: Refusal,
     route: Route,
+    changes: Changes,
     watch: Watch,
 }
 
@@ -66,8 +84,9 @@ impl Watch {
         Self { front: Arc::new(front), rate, failures: Arc::new(Rate::new(FAILED_PROOFS)), meters }
     }
 
-    pub(super) fn guard(&self, door: &'static str, refusal: Refusal, route: Route) -> Guard {
-        Guard { door, refusal, route, watch: self.clone() }
+    pub(super) fn guard(&self, door: &Door) -> Guard {
+        let Door { name, refusal, route, changes, .. } = *door;
+        Guard { door: name, refusal, route, changes, watch: self.clone() }
     }
 }
 
@@ -135,6 +154,18 @@ impl Guard {
         }
     }
 
+    /// Where a change is asked for, if the request asks for one.
+    fn change_asked_for(&self, parts: &Parts, body: &[u8]) -> Option<String> {
+        if parts.method.is_safe() {
+            return None;
+        }
+        let route = (self.route)(parts);
+        let asked = Asked { method: &parts.method, path: parts.uri.path(), route: route.as_deref(), body };
+        // As it was asked for: below a door the path begins behind the door's own.
+        let whole = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |uri| &uri.0);
+        (self.changes)(&asked).then(|| without_people(whole.path()))
+    }
+
     async fn admit(&self, request: Request, next: Next) -> Result<Response, Response> {
         let (caller, request) = self.recognise(request).await?;
         if self.watch.rate.is_limited()
@@ -147,10 +178,9 @@ impl Guard {
         let (mut parts, body) = request.into_parts();
         let body = self.take_body(body).await?;
         let id = parts.extensions.get::<RequestId>().cloned();
-        let changes = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        // As it was asked for: below a door the path begins behind the door's own.
-        let asked = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |uri| &uri.0);
-        let (method, path) = (parts.method.clone(), without_people(asked.path()));
+        let method = parts.method.clone();
+        // Judged before the door is asked: what fails there was asked for, too.
+        let changes = self.change_asked_for(&parts, &body);
         parts.extensions.insert(caller.clone());
         let request = Request::from_parts(parts, Body::from(body));
         let began = Instant::now();
@@ -160,14 +190,17 @@ impl Guard {
         let response = match answered {
             Ok(response) => response,
             Err(_) => {
-                tracing::error!(door = self.door, %method, path, "a fault of exogate ended the request");
+                tracing::error!(door = self.door, %method, "a fault of exogate ended the request");
                 let id = id.as_ref().map_or("", RequestId::as_str);
                 let detail = format!("exogate failed; the log tells more under request id {id}");
                 self.refuse(StatusCode::INTERNAL_SERVER_ERROR, &detail)
             }
         };
         self.watch.meters.request(self.door, &method, response.status().as_u16(), began.elapsed());
-        if changes {
+        // A door that knows no such thing was not asked for it.
+        if let Some(path) = changes
+            && response.status() != StatusCode::METHOD_NOT_ALLOWED
+        {
             let request = id.as_ref().map_or("", RequestId::as_str);
             tracing::info!(
                 target: "exogate_server::audit",
@@ -187,12 +220,14 @@ impl Guard {
 
 /// Lets a request through to its door, or answers in its place.
 pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
-    let route = (guard.route)(&request);
-    let method = request.method();
-    let span = tracing::info_span!("request", id, door = guard.door, %method, route, status = Empty);
-    traces::adopt(&span, request.headers());
-    let admitted = guard.admit(request, next).instrument(span.clone()).await;
+    let (parts, body) = request.into_parts();
+    let id = parts.extensions.get::<RequestId>().map(RequestId::as_str);
+    let (door, method) = (guard.door, &parts.method);
+    // What a span says is made only where somebody takes it.
+    let route = || (guard.route)(&parts);
+    let span = tracing::info_span!("request", id, door, %method, route = route(), status = Empty);
+    traces::adopt(&span, &parts.headers);
+    let admitted = guard.admit(Request::from_parts(parts, body), next).instrument(span.clone()).await;
     let response = admitted.unwrap_or_else(|refused| refused);
     span.record("status", response.status().as_u16());
     response

@@ -21,7 +21,9 @@ use axum::response::Response;
 use crate::auth::Authenticator;
 use crate::gateway::Gateway;
 use crate::request_id::{self, RequestId};
+use doors::Door;
 pub use doors::MOUNTS;
+pub(crate) use guard::Asked;
 pub use limits::Limits;
 
 /// How the service treats its callers.
@@ -41,20 +43,16 @@ pub fn router(gateway: &Gateway, front: Front) -> Router {
     let watch = guard::Watch::new(front, gateway.meters.clone());
     let mut router = health::router(gateway.clone());
     let metrics = metrics::router(gateway.clone(), metrics_open);
-    router = router.merge(if metrics_open {
-        metrics
-    } else {
-        guarded(metrics, watch.guard("metrics", doors::plain_refusal, guard::matched))
-    });
+    router = router.merge(if metrics_open { metrics } else { guarded(doors::metrics(metrics), &watch) });
     for door in doors::all(gateway) {
-        router =
-            router.nest(door.mount, guarded(door.router, watch.guard(door.name, door.refusal, door.route)));
+        router = router.nest(door.mount, guarded(door, &watch));
     }
     router.fallback(nothing_here).layer(middleware::from_fn(identify))
 }
 
-fn guarded(router: Router, guard: guard::Guard) -> Router {
-    router.layer(middleware::from_fn_with_state(guard, guard::pass))
+fn guarded(door: Door, watch: &guard::Watch) -> Router {
+    let guard = watch.guard(&door);
+    door.router.layer(middleware::from_fn_with_state(guard, guard::pass))
 }
 
 async fn nothing_here() -> Response {

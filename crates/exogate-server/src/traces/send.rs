@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::otlp::{self, Resource};
 use super::span::{Finished, Value};
 use crate::meters::Meters;
+use crate::causes::with_causes;
 use crate::outgoing;
 
 /// Spans in one request.
@@ -153,7 +154,7 @@ impl Exporter {
     async fn post(&self, spans: &[Finished]) -> Result<(), Failure> {
         let body = otlp::request(&self.resource, spans).freeze();
         let sending = self.client.post(&self.endpoint).headers(self.headers.clone()).body(body).send();
-        let answer = sending.await.map_err(|error| Failure::ForNow(reasons(&error.without_url())))?;
+        let answer = sending.await.map_err(|error| Failure::ForNow(with_causes(&error.without_url())))?;
         let told = format!("it answers {}", answer.status());
         match answer.status() {
             status if status.is_success() => Ok(()),
@@ -213,15 +214,4 @@ impl Delivery {
         self.batch.clear();
         self.tries = 0;
     }
-}
-
-/// An error with what it came from; most of these say little by themselves.
-fn reasons(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(reason) = source {
-        text.push_str(&format!(": {reason}"));
-        source = reason.source();
-    }
-    text
 }

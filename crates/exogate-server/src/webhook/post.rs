@@ -7,6 +7,7 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use thiserror::Error;
 
 use super::message::Signed;
+use crate::causes::with_causes;
 use crate::outgoing;
 
 /// A message that did not arrive, or of which nobody knows.
@@ -94,12 +95,5 @@ fn told(error: reqwest::Error) -> String {
     if error.is_timeout() {
         return "the receiver did not answer in time".to_owned();
     }
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
+    with_causes(&error.without_url())
 }

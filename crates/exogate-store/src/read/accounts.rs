@@ -3,9 +3,9 @@
 use exogate_model::change::ObjectKind;
 use exogate_model::group::MembershipRole;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Params, Row};
 
-use super::query::Dated;
+use super::query::{Dated, Exactly};
 use super::{found, grants, load, names, one_more, page, says};
 use crate::codec;
 use crate::error::Fault;
@@ -38,14 +38,6 @@ pub(crate) fn list(
         key: account.user.upn.clone(),
         id: account.user.id.clone(),
     }))
-}
-
-/// One account by its id.
-pub(crate) fn by_id(connection: &Connection, source: i64, id: &str) -> Result<Option<AccountRecord>, Fault> {
-    match ids::find(connection, source, id)? {
-        Some(oid) => record(connection, source, oid),
-        None => Ok(None),
-    }
 }
 
 /// One account by id, UPN or mail address.
@@ -94,36 +86,62 @@ fn oids(connection: &Connection, source: i64, who: &str) -> Result<Vec<i64>, Fau
     Ok(oids)
 }
 
-/// A user with its mailbox, in one statement: what a single read costs is mostly the number of statements.
+/// A user with its mailbox, in one statement: what a single read costs is mostly the number of statements. The
+/// tables are joined in this order, whatever else there might be an index for.
 macro_rules! account {
-    ($columns:literal, $joins:literal) => {
+    ($columns:expr, $joins:expr, $which:literal) => {
         concat!(
             "SELECT i.id, u.upn, u.display_name, u.mail, u.disabled, u.sid, a.json, f.read_at,
                  m.kind, m.display_name, m.primary_smtp, m.exchange_guid, m.name, m.alias,
-                 m.distinguished_name, m.legacy_dn, m.upn, b.json, c.json",
+                 m.distinguished_name, m.legacy_dn, m.upn, b.json, c.json, u.oid",
             $columns,
-            " FROM users u JOIN ids i ON i.oid = u.oid JOIN user_attributes a ON a.oid = u.oid
-                 JOIN marks f ON f.part = 1 AND f.source = ?2 AND f.oid = u.oid
+            " FROM users u CROSS JOIN ids i ON i.oid = u.oid CROSS JOIN user_attributes a ON a.oid = u.oid
+                 CROSS JOIN marks f ON f.part = 1 AND f.source = ?2 AND f.oid = u.oid
                  LEFT JOIN mailboxes m ON m.oid = u.oid LEFT JOIN mailbox_attributes b ON b.oid = u.oid
                  LEFT JOIN cas_attributes c ON c.oid = u.oid",
             $joins,
-            " WHERE u.oid = ?1"
+            $which
         )
     };
 }
 
-const RECORD: &str = account!("", "");
 /// The same, with what tells when it came and changed; see [`super::query::Moment`].
-const DATED: &str = account!(
-    ", r.started, coalesce(r.finished, r.started), max(coalesce(f.changed_at, 0),
-         coalesce((SELECT changed_at FROM marks WHERE part = 2 AND source = ?2 AND oid = u.oid), 0),
-         coalesce((SELECT changed_at FROM marks WHERE part = 3 AND source = ?2 AND oid = u.oid), 0)),
-     x.value, x.at",
-    " LEFT JOIN runs r ON r.run = f.first_run LEFT JOIN external_ids x ON x.oid = u.oid"
+macro_rules! dated {
+    ($baseline:literal, $which:literal) => {
+        account!(
+            concat!(
+                ", r.started, coalesce(r.finished, r.started), max(coalesce(f.changed_at, 0),
+                     coalesce((SELECT changed_at FROM marks WHERE part = 2 AND source = ?2 AND oid = u.oid), 0),
+                     coalesce((SELECT changed_at FROM marks WHERE part = 3 AND source = ?2 AND oid = u.oid), 0)),
+                 x.value, x.at, ",
+                $baseline
+            ),
+            " LEFT JOIN runs r ON r.run = f.first_run LEFT JOIN external_ids x ON x.oid = u.oid",
+            $which
+        )
+    };
+}
+
+const RECORD: &str = account!("", "", " WHERE u.oid = ?1");
+const RECORD_OF_ID: &str =
+    account!("", "", " WHERE u.oid = (SELECT oid FROM ids WHERE source = ?2 AND id = ?1)");
+const DATED: &str = dated!("?3", " WHERE u.oid = ?1");
+const DATED_OF_ID: &str = dated!(
+    "(SELECT min(finished) FROM runs WHERE source = ?2 AND state = 'completed')",
+    " WHERE u.oid = (SELECT oid FROM ids WHERE source = ?2 AND id = ?1)"
+);
+const DATED_OF_NAME: &str = dated!(
+    "(SELECT min(finished) FROM runs WHERE source = ?2 AND state = 'completed')",
+    " WHERE u.source = ?2 AND u.upn = ?1 ORDER BY u.rowid"
 );
 
 pub(super) fn record(connection: &Connection, source: i64, oid: i64) -> Result<Option<AccountRecord>, Fault> {
-    read(connection, source, oid, RECORD, |record, _| Ok(record))
+    Ok(read(connection, RECORD, (oid, source), |record, _| Ok(record))?.pop())
+}
+
+/// One account by its id. See [`exactly`] for the transaction.
+pub(crate) fn by_id(connection: &Connection, source: i64, id: &str) -> Result<Option<AccountRecord>, Fault> {
+    Ok(read(connection, RECORD_OF_ID, (codec::id(id), source), |record, _| Ok(record))?.pop())
 }
 
 /// An account with what is known of its life, where the first complete run ended at `baseline`.
@@ -131,45 +149,64 @@ pub(super) fn dated(
     connection: &Connection,
     source: i64,
     oid: i64,
-    baseline: i64,
+    baseline: Option<i64>,
 ) -> Result<Option<Dated<AccountRecord>>, Fault> {
-    read(connection, source, oid, DATED, |record, row| {
-        let at = |column| Ok::<i64, Fault>(row.get::<_, Option<i64>>(column)?.unwrap_or_default());
-        let changed = at(20)?.max(at(21)?).max(at(23)?).max(baseline);
-        Ok(Dated {
-            record,
-            created: codec::instant(at(19)?)?,
-            changed: codec::instant(changed)?,
-            external_id: row.get(22)?,
-            parties: 0,
-        })
+    Ok(read(connection, DATED, (oid, source, baseline), with_dates)?.pop())
+}
+
+/// The accounts with this id or this name, in the order in which they were first read. Needs no transaction
+/// around it: the statement is open until the last of what belongs to an account was read, and as long as it is,
+/// everything is of one state.
+pub(crate) fn exactly(
+    connection: &Connection,
+    source: i64,
+    what: Exactly<'_>,
+) -> Result<Vec<Dated<AccountRecord>>, Fault> {
+    match what {
+        Exactly::Id(id) => read(connection, DATED_OF_ID, (codec::id(id), source), with_dates),
+        Exactly::Name(name) => read(connection, DATED_OF_NAME, (name, source), with_dates),
+    }
+}
+
+fn with_dates(record: AccountRecord, row: &Row<'_>) -> Result<Dated<AccountRecord>, Fault> {
+    let at = |column| Ok::<i64, Fault>(row.get::<_, Option<i64>>(column)?.unwrap_or_default());
+    let changed = at(21)?.max(at(22)?).max(at(24)?).max(at(25)?);
+    Ok(Dated {
+        record,
+        created: codec::instant(at(20)?)?,
+        changed: codec::instant(changed)?,
+        external_id: row.get(23)?,
+        parties: 0,
     })
 }
 
 fn read<T>(
     connection: &Connection,
-    source: i64,
-    oid: i64,
     sql: &str,
-    make: impl FnOnce(AccountRecord, &Row<'_>) -> Result<T, Fault>,
-) -> Result<Option<T>, Fault> {
+    which: impl Params,
+    make: impl Fn(AccountRecord, &Row<'_>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query((oid, source))?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let user = load::user_in(row)?;
-    // One that is half there, a kind without attributes, is none.
-    let is_mailbox = row.get::<_, Option<String>>(8)?.is_some() && row.get_ref(17)? != ValueRef::Null;
-    let mailbox = is_mailbox.then(|| load::mailbox_in(row, user.id.clone(), 8)).transpose()?;
-    let cas = if is_mailbox { load::optional_attributes(row, 18)? } else { None };
-    let record = AccountRecord {
-        user,
-        read_at: codec::instant(row.get(7)?)?,
-        mailbox,
-        cas,
-        groups: groups_of(connection, oid)?,
-        grants: grants::held(connection, oid)?,
-    };
-    make(record, row).map(Some)
+    let mut rows = statement.query(which)?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let oid = row.get(19)?;
+        let user = load::user_in(row)?;
+        // One that is half there, a kind without attributes, is none.
+        let is_mailbox = row.get_ref(8)? != ValueRef::Null && row.get_ref(17)? != ValueRef::Null;
+        let mailbox = is_mailbox.then(|| load::mailbox_in(row, user.id.clone(), 8)).transpose()?;
+        let cas = if is_mailbox { load::optional_attributes(row, 18)? } else { None };
+        let record = AccountRecord {
+            user,
+            read_at: codec::instant(row.get(7)?)?,
+            mailbox,
+            cas,
+            groups: groups_of(connection, oid)?,
+            grants: grants::held(connection, oid)?,
+        };
+        all.push(make(record, row)?);
+    }
+    Ok(all)
 }
 
 fn groups_of(connection: &Connection, member: i64) -> Result<Vec<GroupRef>, Fault> {

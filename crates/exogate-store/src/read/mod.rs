@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod by_id;
+pub(crate) mod counted;
 pub(crate) mod feed;
 pub(crate) mod grants;
 pub(crate) mod groups;

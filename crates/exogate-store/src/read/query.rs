@@ -16,7 +16,7 @@ use crate::error::Fault;
 use crate::rows::{AccountRecord, Cursor, GroupRecord};
 
 /// What kind of object is selected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Selected {
     /// Users.
     Accounts,
@@ -25,7 +25,7 @@ pub enum Selected {
 }
 
 /// What a test or an order looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Column {
     /// The id.
     Id,
@@ -40,7 +40,7 @@ pub enum Column {
 }
 
 /// An instant that is kept of every object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Moment {
     /// When it was first read.
     Created,
@@ -49,7 +49,7 @@ pub enum Moment {
 }
 
 /// How a value compares. Texts are compared without the case of ASCII letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Comparison {
     /// The same.
     Equal,
@@ -70,7 +70,7 @@ pub enum Comparison {
 }
 
 /// A test that the store can make. What has no value passes no comparison.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Test {
     /// Each of them.
     All(Vec<Test>),
@@ -140,6 +140,26 @@ impl Selection {
                 None => false,
             }
     }
+
+    /// The id or name that this part of it is all about, if it is.
+    pub(crate) fn exactly(&self, window: &Window) -> Option<Exactly<'_>> {
+        let from_the_first = matches!(window, Window::All | Window::From { skip: 0, .. });
+        let is_plain = self.of == Selected::Accounts && self.order == Order::default() && from_the_first;
+        match &self.test {
+            Some(Test::Text(Column::Id, Comparison::Equal, id)) if is_plain => Some(Exactly::Id(id)),
+            Some(Test::Text(Column::Name, Comparison::Equal, name)) if is_plain => Some(Exactly::Name(name)),
+            _ => None,
+        }
+    }
+}
+
+/// What a client asks for again and again: one account, by what nobody else has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exactly<'a> {
+    /// By its id.
+    Id(&'a str),
+    /// By its name; several may bear it for a while.
+    Name(&'a str),
 }
 
 /// Which part of a selection.
@@ -465,7 +485,7 @@ pub(crate) fn accounts_of(
         .query_row([source], |row| row.get::<_, Option<i64>>(0))?;
     let mut all = Vec::with_capacity(keys.len());
     for Key(oid) in keys {
-        all.extend(accounts::dated(connection, source, *oid, baseline.unwrap_or_default())?);
+        all.extend(accounts::dated(connection, source, *oid, baseline)?);
     }
     Ok(all)
 }
