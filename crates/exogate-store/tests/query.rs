@@ -124,6 +124,47 @@ async fn windows_and_orders() {
     assert_eq!(source.count(no_kinds).await.unwrap(), 0);
 }
 
+#[tokio::test]
+async fn what_one_statement_reads_is_what_its_keys_lead_to() {
+    let bench = Bench::new();
+    let source = bench.source().await;
+    let mut all = everything();
+    // Two bear one name for a while, whatever its case.
+    all.users.push(UserRow { upn: "A@contoso.com".into(), ..user("d", "Sales") });
+    let sets = vec![set("a", vec![allow(Right::FullAccess, "b@contoso.com")])];
+    aggregate(&source, Batch { grant_sets: sets, ..all }).await;
+    source.set_external_id("b", Some("HR-2".into())).await.unwrap();
+
+    let from = |skip, limit| Window::From { skip, limit };
+    for (column, value, found) in [
+        (Column::Id, "a", 1),
+        (Column::Id, "B", 1),
+        (Column::Id, "nobody", 0),
+        // A group is no account.
+        (Column::Id, "g1", 0),
+        (Column::Name, "a@CONTOSO.com", 2),
+        (Column::Name, "b@contoso.com", 1),
+        (Column::Name, "", 0),
+    ] {
+        let test = text(column, Comparison::Equal, value);
+        for (window, most) in
+            [(Window::All, 9), (from(0, 9), 9), (from(0, 1), 1), (from(0, 0), 0), (from(1, 9), 9)]
+        {
+            for descending in [false, true] {
+                let order = Order { descending, ..Order::default() };
+                let selection = Selection { order, ..accounts(Some(test.clone())) };
+                let keys = source.keys(selection.clone(), window.clone()).await.unwrap();
+                let skipped = usize::from(window == from(1, 9));
+                assert_eq!(keys.len(), usize::min(found, most).saturating_sub(skipped), "{value} {window:?}");
+                let wanted = (source.accounts_of(keys.clone()).await.unwrap(), keys.len());
+                assert_eq!(source.accounts_in(selection, window.clone()).await.unwrap(), wanted);
+            }
+        }
+    }
+    let Found::One(one) = source.account("B").await.unwrap() else { panic!("it is there") };
+    assert_eq!((one.user.id.as_str(), one.groups.len()), ("b", 2));
+}
+
 async fn changed(source: &SourceStore, id: &str) -> Timestamp {
     let keys =
         source.keys(accounts(Some(text(Column::Id, Comparison::Equal, id))), Window::All).await.unwrap();
