@@ -132,7 +132,10 @@ pub async fn run(args: &Args) -> Result<()> {
         let ratios = single.iter().filter(|read| read.aimed_at == aimed_at).map(|read| read.ratio);
         ratios.fold(f64::INFINITY, f64::min)
     };
-    println!("questions that nobody has asked before, and REST: at least {:.2} of the bare handler", least(false));
+    println!(
+        "questions that nobody has asked before, and REST: at least {:.2} of the bare handler",
+        least(false)
+    );
     println!("doors ratio {:.2}", least(true));
     Ok(())
 }

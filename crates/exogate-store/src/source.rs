@@ -60,7 +60,9 @@ impl SourceStore {
 
     /// One account by Entra object id, UPN or mail address, without case.
     pub async fn account(&self, who: &str) -> Result<Found<AccountRecord>, StoreError> {
-        if let Some(found) = self.read_exactly(|connection, source| accounts::by_id(connection, source, who))? {
+        if let Some(found) =
+            self.read_exactly(|connection, source| accounts::by_id(connection, source, who))?
+        {
             return Ok(Found::One(found));
         }
         let who = who.to_owned();
@@ -89,8 +91,7 @@ impl SourceStore {
     /// How many objects a selection has: counted once, as long as nobody writes.
     pub async fn count(&self, selection: Selection) -> Result<u64, StoreError> {
         let known = self.state().map(|state| self.store.counted().of(self.number, &selection, state));
-        let count =
-            || self.read(move |connection, source| query::count(connection, source, &selection));
+        let count = || self.read(move |connection, source| query::count(connection, source, &selection));
         match known {
             Some(known) => known.get_or_try_init(count).await.copied(),
             None => count().await,

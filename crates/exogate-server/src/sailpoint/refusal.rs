@@ -9,8 +9,8 @@ use exogate_engine::view::ViewError;
 use exogate_store::StoreError;
 
 use super::lines::NDJSON;
-use crate::causes::with_causes;
 use crate::caller::Scope;
+use crate::causes::with_causes;
 use crate::change::ChangeError;
 
 /// What a client makes of an error: an object that is not there is asked to be made anew.

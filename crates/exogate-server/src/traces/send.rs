@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::otlp::{self, Resource};
 use super::span::{Finished, Value};
-use crate::meters::Meters;
 use crate::causes::with_causes;
+use crate::meters::Meters;
 use crate::outgoing;
 
 /// Spans in one request.
