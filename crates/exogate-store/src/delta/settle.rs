@@ -126,6 +126,17 @@ fn settle_facets(connection: &Connection, context: &Context, settlement: &Settle
                 settle_grants::settle_touched(connection, &with(context, learnt), facet)?;
             }
         }
+        // What a run saw gone that did not come to its end, where this one had nothing to read.
+        connection.execute_batch("DELETE FROM temp.touched")?;
+        let left = connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO temp.touched (mailbox)
+                 SELECT mailbox FROM grants WHERE source = ?1 AND facet = ?2 AND gone_run IS NOT NULL",
+            )?
+            .execute((context.source, codec::facet_number(facet)))?;
+        if left > 0 {
+            settle_grants::settle_touched(connection, &with(context, Learnt::Reread), facet)?;
+        }
         // Of a mailbox that is gone, nobody has rights any more.
         let gone = settlement.gone.iter().find(|named| named.part == Coverage::Mailboxes);
         if let Some(named) = gone {

@@ -3,7 +3,7 @@
 //! A trustee that is only rendered in another way (a user renamed, a name that became a SID) is
 //! neither: the same principal, or the same SID, still holds the same right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use exogate_model::change::{Happened, ObjectKind};
 use exogate_model::grant::Grant;
@@ -19,6 +19,7 @@ use crate::error::Fault;
 struct Moved {
     grant: Grant,
     mailbox_name: String,
+    facet: i64,
     gone: bool,
     first_run: i64,
 }
@@ -119,6 +120,7 @@ fn moved(
         moved.push(Moved {
             grant: grant(row)?,
             mailbox_name: row.get(7)?,
+            facet,
             gone: row.get(8)?,
             first_run: row.get(9)?,
         });
@@ -139,57 +141,97 @@ pub(crate) fn grant(row: &Row<'_>) -> Result<Grant, Fault> {
     })
 }
 
+/// What moved at one place.
+#[derive(Default)]
+struct Moves {
+    /// Came and went while runs did not come to their end.
+    passing: Vec<Moved>,
+    lost: Vec<Moved>,
+    given: Vec<Moved>,
+}
+
 fn announce(
     connection: &Connection,
     context: &Context,
     settled: i64,
     moved: Vec<Moved>,
 ) -> Result<(), Fault> {
-    let mut places: BTreeMap<Place, (Vec<Moved>, Vec<Moved>, Vec<Moved>)> = BTreeMap::new();
+    let mut places: BTreeMap<Place, Moves> = BTreeMap::new();
     for one in moved {
         let grant = &one.grant;
         let place = (grant.mailbox.clone(), grant.right.clone(), grant.deny, grant.inherited);
-        let (passing, lost, given) = places.entry(place).or_default();
+        let moves = places.entry(place).or_default();
         match (one.gone, one.first_run > settled) {
-            (true, false) => lost.push(one),
-            (false, true) => given.push(one),
-            (true, true) => passing.push(one),
+            (true, false) => moves.lost.push(one),
+            (false, true) => moves.given.push(one),
+            (true, true) => moves.passing.push(one),
             (false, false) => {}
         }
     }
-    for (passing, lost, mut given) in places.into_values() {
-        // What came and went while runs did not come to their end: whoever read the state in between knows
-        // of it. Where the same holder lost it or has it in another form, that tells it all.
-        for one in passing {
-            let others = || lost.iter().chain(&given);
-            if !others().any(|other| is_same_holder(&one.grant, &other.grant)) {
-                add(connection, context, &one.grant, &one.mailbox_name, granted)?;
-                add(connection, context, &one.grant, &one.mailbox_name, revoked)?;
-            }
+    places.into_values().try_for_each(|moves| announce_at(connection, context, settled, moves))
+}
+
+/// Tells who has a right that had not, and who had it and has not: whoever is shown in two forms, or in
+/// another than before, is one and the same.
+fn announce_at(
+    connection: &Connection,
+    context: &Context,
+    settled: i64,
+    Moves { passing, lost, mut given }: Moves,
+) -> Result<(), Fault> {
+    let Some(one) = lost.first().or(given.first()).or(passing.first()) else { return Ok(()) };
+    let kept = holders(connection, context, settled, one.facet, &one.grant)?;
+    let ids = |rows: &[Moved]| rows.iter().filter_map(Moved::holder).collect::<BTreeSet<_>>();
+    let (had, has) = (&kept | &ids(&lost), &kept | &ids(&given));
+    // Whoever read the state since what passes came knows of it.
+    let mut told = &had | &has;
+    for row in passing.iter().filter(|row| row.holder().is_some_and(|id| told.insert(id))) {
+        add(connection, context, &row.grant, &row.mailbox_name, granted)?;
+        add(connection, context, &row.grant, &row.mailbox_name, revoked)?;
+    }
+    let is_there =
+        |row: &Moved, others: &[Moved]| others.iter().any(|other| is_same_holder(&row.grant, &other.grant));
+    let mut told = has.clone();
+    for row in &lost {
+        // Of somebody unknown, only what is not there in any form is gone.
+        if row.holder().map_or_else(|| !is_there(row, &given), |id| told.insert(id)) {
+            add(connection, context, &row.grant, &row.mailbox_name, revoked)?;
         }
-        for one in lost {
-            match given.iter().position(|other| is_same_holder(&one.grant, &other.grant)) {
-                Some(index) => {
-                    let other = given.swap_remove(index);
-                    // The same identifier may come to stand for nobody, or for somebody again.
-                    if one.grant.principal.id() != other.grant.principal.id() {
-                        if one.grant.principal.id().is_some() {
-                            add(connection, context, &one.grant, &one.mailbox_name, revoked)?;
-                        }
-                        if other.grant.principal.id().is_some() {
-                            add(connection, context, &other.grant, &other.mailbox_name, granted)?;
-                        }
-                    }
-                }
-                None => add(connection, context, &one.grant, &one.mailbox_name, revoked)?,
-            }
-        }
-        given.sort_by(|a, b| a.grant.cmp(&b.grant));
-        for one in given {
-            add(connection, context, &one.grant, &one.mailbox_name, granted)?;
+    }
+    given.sort_by(|a, b| a.grant.cmp(&b.grant));
+    let mut told = had;
+    for row in &given {
+        if row.holder().map_or_else(|| !is_there(row, &lost), |id| told.insert(id)) {
+            add(connection, context, &row.grant, &row.mailbox_name, granted)?;
         }
     }
     Ok(())
+}
+
+impl Moved {
+    fn holder(&self) -> Option<String> {
+        self.grant.principal.id().map(str::to_owned)
+    }
+}
+
+/// Whom the feed knows to have the right of a grant, and who still has it.
+fn holders(
+    connection: &Connection,
+    context: &Context,
+    settled: i64,
+    facet: i64,
+    of: &Grant,
+) -> Result<BTreeSet<String>, Fault> {
+    let Some(mailbox) = super::ids::find(connection, context.source, &of.mailbox)? else {
+        return Ok(BTreeSet::new());
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT i.id FROM grants g JOIN trustees t ON t.trustee = g.trustee JOIN ids i ON i.oid = t.oid
+         WHERE g.mailbox = ?1 AND g.facet = ?2 AND g.right = ?3 AND g.deny = ?4 AND g.inherited = ?5
+             AND g.gone_run IS NULL AND g.first_run <= ?6",
+    )?;
+    let key = (mailbox, facet, of.right.name(), of.deny, of.inherited, settled);
+    Ok(statement.query_map(key, |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 fn is_same_holder(a: &Grant, b: &Grant) -> bool {
@@ -282,6 +324,7 @@ pub(crate) fn resolve(
     let Some(row) = rows.next()? else { return Ok(()) };
     let (number, resolved_run, before): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
     if resolved_run != 0 && codec::principal(&before)?.id() != principal.id() {
+        connection.prepare_cached("UPDATE trustees SET oid = NULL WHERE trustee = ?1")?.execute([number])?;
         announce_new_principal(connection, context, number, principal)?;
     }
     let oid = match principal.id() {
@@ -294,6 +337,8 @@ pub(crate) fn resolve(
     Ok(())
 }
 
+/// Takes the rights of a text from whom it stood for, and gives them to whom it stands for now. The
+/// text itself stands for nobody yet.
 fn announce_new_principal(
     connection: &Connection,
     context: &Context,
@@ -302,26 +347,43 @@ fn announce_new_principal(
 ) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT i.id, g.right, t.text, t.sid, t.principal, g.deny, g.inherited,
-             coalesce(m.display_name, ''), g.facet, g.first_run
+             coalesce(m.display_name, ''), g.facet, g.first_run, g.gone_run IS NOT NULL, g.mailbox
          FROM grants g JOIN ids i ON i.oid = g.mailbox JOIN trustees t ON t.trustee = g.trustee
              LEFT JOIN mailboxes m ON m.oid = g.mailbox
-         WHERE g.trustee = ?1 AND g.gone_run IS NULL ORDER BY i.id, g.facet, g.right",
+         WHERE g.trustee = ?1 ORDER BY i.id, g.facet, g.right",
     )?;
     let mut rows = statement.query([trustee])?;
     while let Some(row) = rows.next()? {
-        let facet = codec::facet(row.get(8)?)?;
-        let Some(settled) = context.settled(Coverage::Grants(facet)) else { continue };
-        let is_announced = row.get::<_, i64>(9)? <= settled;
+        let facet: i64 = row.get(8)?;
+        let Some(settled) = context.settled(Coverage::Grants(codec::facet(facet)?)) else { continue };
+        let (is_announced, is_gone) = (row.get::<_, i64>(9)? <= settled, row.get(10)?);
         let before = grant(row)?;
         let name: String = row.get(7)?;
-        if before.principal.id().is_some() {
+        let held = holders(connection, context, settled, facet, &before)?;
+        let is_new = |id: &&str| !held.contains(*id);
+        if before.principal.id().filter(is_new).is_some() {
             if !is_announced {
                 // Whoever read the state since a run that did not come to its end knows of it.
                 add(connection, context, &before, &name, granted)?;
             }
             add(connection, context, &before, &name, revoked)?;
         }
-        if is_announced && principal.id().is_some() {
+        if is_announced && is_gone {
+            // That it is gone is told.
+            connection
+                .prepare_cached(
+                    "DELETE FROM grants WHERE mailbox = ?1 AND facet = ?2 AND right = ?3 AND trustee = ?4
+                         AND deny = ?5 AND inherited = ?6",
+                )?
+                .execute((
+                    row.get::<_, i64>(11)?,
+                    facet,
+                    before.right.name(),
+                    trustee,
+                    before.deny,
+                    before.inherited,
+                ))?;
+        } else if is_announced && principal.id().filter(is_new).is_some() {
             let after = Grant { principal: principal.clone(), ..before };
             add(connection, context, &after, &name, granted)?;
         }

@@ -18,6 +18,7 @@ use super::render::finish;
 use super::scene::Scene;
 use super::schema::Type;
 use super::token;
+use crate::clock::Time;
 use crate::state::State;
 
 /// The tracked set, as links carry it.
@@ -73,6 +74,9 @@ struct Place {
     /// When it was issued, in seconds.
     #[serde(rename = "t")]
     issued: i64,
+    /// The moment whose state it was issued for, in milliseconds: no replica goes on from it with an older one.
+    #[serde(rename = "v", default)]
+    view: i64,
     #[serde(rename = "q")]
     tracked: Tracked,
 }
@@ -107,6 +111,7 @@ pub fn answer(scene: &Scene<'_>, state: &State, call: &Call, kind: Type) -> Resu
         Type::Principal => Act::ReadApps,
     }])?;
     let place = place(scene, state, call, kind)?;
+    let scene = &Scene { view_at: Time::from_millis(place.view), ..*scene };
     let shape = shape(scene, call, kind, &place.tracked)?;
     if matches!(place.phase, Phase::Link) {
         return Ok(done(scene, call, &shape, &place, place.since, query_begin(&shape)));
@@ -165,6 +170,7 @@ fn done(
         again: false,
         page: 1,
         issued: scene.now.seconds(),
+        view: scene.view_at.millis(),
         ..place.clone()
     };
     let link = link(call, shape.kind, "$deltatoken", &token::seal(&next));
@@ -180,6 +186,8 @@ fn place(scene: &Scene<'_>, state: &State, call: &Call, kind: Type) -> Result<Pl
     let number = slot(kind) as u8;
     let now = scene.now.seconds();
     let malformed = || GraphError::bad_request("Badly formed token.");
+    let view = |token: i64| scene.view_at.millis().max(token);
+    let seen = |view: i64| state.changes().last_visible(Time::from_millis(view));
     if let Some(text) = call.options.skiptoken.as_deref() {
         let place: Place =
             token::open(text).filter(|place: &Place| place.kind == number).ok_or_else(malformed)?;
@@ -193,19 +201,19 @@ fn place(scene: &Scene<'_>, state: &State, call: &Call, kind: Type) -> Result<Pl
         if matches!(place.phase, Phase::Link) || !state.changes().reaches(place.since) {
             return Err(malformed());
         }
-        return Ok(place);
+        return Ok(Place { view: view(place.view), ..place });
     }
-    let seen = state.changes().last_visible(scene.now);
     let fresh = |phase: Phase, tracked: Tracked| Place {
         kind: number,
         phase,
-        since: seen,
+        since: seen(view(0)),
         until: 0,
         at: 0,
         members: 0,
         again: false,
         page: 1,
         issued: now,
+        view: view(0),
         tracked,
     };
     match call.options.deltatoken.as_deref().map(str::trim) {
@@ -221,8 +229,9 @@ fn place(scene: &Scene<'_>, state: &State, call: &Call, kind: Type) -> Result<Pl
             }
             let since = place.since.saturating_sub(u64::from(scene.knobs.delta_replay));
             let since = if state.changes().reaches(since) { since } else { place.since };
-            let until = seen.max(place.since);
-            Ok(Place { phase: Phase::Round, since, until, at: 0, page: 1, issued: now, ..place })
+            let view = view(place.view);
+            let until = seen(view).max(place.since);
+            Ok(Place { phase: Phase::Round, since, until, at: 0, page: 1, issued: now, view, ..place })
         }
     }
 }
