@@ -26,6 +26,9 @@ struct Moved {
 /// What a grant says, apart from how its trustee is rendered: mailbox, right, deny, inherited.
 type Place = (String, Right, bool, bool);
 
+/// What came and went, what was lost, and what was given, at one place.
+type Movements = (Vec<Moved>, Vec<Moved>, Vec<Moved>);
+
 /// Settles one facet: as far as it is covered, and for mailboxes that are gone in any case.
 /// Returns how many grants were deleted.
 pub(crate) fn settle(
@@ -145,7 +148,7 @@ fn announce(
     settled: i64,
     moved: Vec<Moved>,
 ) -> Result<(), Fault> {
-    let mut places: BTreeMap<Place, (Vec<Moved>, Vec<Moved>, Vec<Moved>)> = BTreeMap::new();
+    let mut places: BTreeMap<Place, Movements> = BTreeMap::new();
     for one in moved {
         let grant = &one.grant;
         let place = (grant.mailbox.clone(), grant.right.clone(), grant.deny, grant.inherited);
