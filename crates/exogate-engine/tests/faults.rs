@@ -250,6 +250,7 @@ async fn a_run_that_is_killed_goes_on_where_it_was() {
             Ok(summary) => break summary.unwrap(),
             Err(_) => kills += 1,
         }
+        source.let_go().await;
     };
     assert!(kills > 0, "it was killed at least once");
     assert!(summary.resumed);

@@ -14,6 +14,10 @@ use crate::error::{Fault, StoreError};
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Bytes of the file that one connection looks at directly; what lies behind is read.
 const MAPPED: i64 = 1 << 28;
+/// Bytes of a page of a new file: objects with their attributes take a kilobyte, of which few fit into less.
+const PAGE: i64 = 8192;
+/// Bytes of the log, about, from which it is written back.
+const LOG: i64 = 160_000_000;
 /// Prepared statements kept per connection.
 const STATEMENTS: usize = 96;
 
@@ -35,6 +39,11 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
+/// Sets how a file is laid out that is empty yet; one that has pages keeps them as they are.
+pub(crate) fn lay_out_empty(connection: &Connection) -> Result<(), Fault> {
+    Ok(connection.pragma_update(None, "page_size", PAGE)?)
+}
+
 /// Sets how the writing connection works; after the file is known to be ours. The cache holds what a
 /// long transaction touches: pages that do not fit are written early, and often twice. The log is
 /// written back rarely, because every time costs the pages that everything touches once more.
@@ -44,10 +53,16 @@ pub(crate) fn tune_writer(connection: &Connection) -> Result<(), Fault> {
         "PRAGMA synchronous = NORMAL;
          PRAGMA cache_size = -49152;
          PRAGMA temp_store = MEMORY;
-         PRAGMA wal_autocheckpoint = 40000;
          PRAGMA journal_size_limit = 67108864;",
     )?;
+    let page: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG / page.max(1))?;
     Ok(())
+}
+
+/// Moves what was written from the log into the file, as far as no reader is in the way.
+pub(crate) fn tidy(connection: &Connection) -> Result<(), Fault> {
+    Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
 }
 
 /// Opens a connection that can only read.

@@ -13,6 +13,16 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    /// None yet, with room for so many bytes.
+    pub fn with_room(bytes: usize) -> Self {
+        Self { json: Vec::with_capacity(bytes) }
+    }
+
+    /// How many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.json.len() + 1
+    }
+
     /// Adds one. They have to come in the order of their names, each once.
     pub fn push(&mut self, name: &str, value: &ShownValue<'_>) {
         self.add(name, value);

@@ -53,6 +53,7 @@ impl Store {
         let path = path.as_ref();
         let connection = (|| {
             let mut connection = connection::writer(path)?;
+            connection::lay_out_empty(&connection)?;
             migrate(&mut connection, path, clock.now().as_millisecond())?;
             connection::tune_writer(&connection)?;
             writer::make_indices(&mut connection, clock.now().as_millisecond())?;
@@ -225,6 +226,17 @@ impl Store {
 
     fn queue(&self, job: Job) -> Result<(), StoreError> {
         self.inner.jobs.send(job).map_err(|_| StoreError::Closed)
+    }
+
+    /// Moves what was written from the log into the file, beside what the writer does meanwhile.
+    pub(crate) fn tidy_beside(&self) {
+        let path = Arc::clone(&self.inner.path);
+        tokio::task::spawn_blocking(move || {
+            if let Err(fault) = connection::writer(&path).and_then(|connection| connection::tidy(&connection))
+            {
+                tracing::debug!(error = %StoreError::from_fault(&path, fault), "the write-ahead log was not written back");
+            }
+        });
     }
 
     /// Reads one consistent state on a thread that may block.

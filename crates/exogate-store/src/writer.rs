@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use exogate_model::clock::Clock;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::connection;
 use crate::error::{Fault, StoreError};
 use crate::lease;
 use crate::write::loading::{self, Loading};
@@ -278,8 +279,8 @@ impl Writer {
     /// Moves what was written from the log into the file, as far as no reader is in the way.
     pub(crate) fn tidy(&self) {
         // What could not be written back now is written back later.
-        let done = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        if let Err(error) = done {
+        if let Err(fault) = connection::tidy(&self.connection) {
+            let error = StoreError::from_fault(&self.path, fault);
             tracing::debug!(%error, "the write-ahead log was not written back");
         }
     }

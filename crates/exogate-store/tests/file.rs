@@ -79,7 +79,7 @@ async fn a_damaged_store_says_so() {
         std::thread::yield_now();
     }
     let mut bytes = fs::read(bench.path()).unwrap();
-    for byte in bytes.iter_mut().skip(4096 * 4) {
+    for byte in bytes.iter_mut().skip(8192 * 4) {
         *byte = 0x55;
     }
     fs::write(bench.path(), bytes).unwrap();

@@ -18,6 +18,8 @@ use serde_json::Value;
 pub struct AttributeReader {
     /// In the order of the attributes' names.
     wanted: Vec<Wanted>,
+    /// What the last records took when rendered: the next one probably takes no more.
+    room: Guess,
 }
 
 #[derive(Debug, Clone)]
@@ -27,23 +29,33 @@ struct Wanted {
     kind: AttributeType,
     multi_valued: bool,
     /// Where the last record had it: those of one page are alike.
-    place: Place,
+    place: Guess,
 }
 
-/// A place in a record. Only a guess, so that threads need not agree on it.
+/// A number that the last record had. Only a guess, so that threads need not agree on it.
 #[derive(Debug, Default)]
-struct Place(AtomicUsize);
+struct Guess(AtomicUsize);
 
-impl Clone for Place {
+impl Guess {
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, number: usize) {
+        self.0.store(number, Ordering::Relaxed);
+    }
+}
+
+impl Clone for Guess {
     fn clone(&self) -> Self {
-        Self(AtomicUsize::new(self.0.load(Ordering::Relaxed)))
+        Self(AtomicUsize::new(self.get()))
     }
 }
 
 impl Wanted {
     fn of<'a>(&self, record: &'a Record) -> Option<&'a Value> {
-        let (place, value) = record.find(self.property, self.place.0.load(Ordering::Relaxed))?;
-        self.place.0.store(place, Ordering::Relaxed);
+        let (place, value) = record.find(self.property, self.place.get())?;
+        self.place.set(place);
         Some(value)
     }
 }
@@ -75,12 +87,12 @@ impl AttributeReader {
                     property: property(definition.source)?,
                     kind: definition.kind,
                     multi_valued: definition.multi_valued,
-                    place: Place::default(),
+                    place: Guess::default(),
                 })
             })
             .collect();
         wanted.sort_by(|a: &Wanted, b| a.attribute.cmp(&b.attribute));
-        Self { wanted }
+        Self { wanted, room: Guess::default() }
     }
 
     /// Whether there is nothing to take.
@@ -119,8 +131,11 @@ impl AttributeReader {
 
     /// Reads one record that goes straight into the store.
     pub fn render(&self, record: &Record, misfits: &mut Misfits) -> Rendered {
-        let mut rendered = Rendered::default();
+        const MORE: usize = 32;
+        let mut rendered = Rendered::with_room(self.room.get() + MORE);
         self.each(record, misfits, |attribute, value| rendered.push(attribute, &value));
+        let room = self.room.get();
+        self.room.set(rendered.bytes().max(room - room / 8));
         rendered
     }
 

@@ -14,6 +14,9 @@ use super::{Unreadable, not_all_without};
 /// One fact: right, trustee, denied, inherited.
 pub type Fact = (Right, Trustee, bool, bool);
 
+/// What a row of recipient permissions names its trustee by.
+const OF_RECIPIENT: [&str; 2] = ["Trustee", "TrusteeSidString"];
+
 /// The facts of a mailbox's permission rows, each once.
 ///
 /// Rows come in two shapes: with the rights beside the user, or nested in a list of permissions.
@@ -36,14 +39,20 @@ pub fn mailbox_permissions(records: &[Record]) -> Result<Vec<Fact>, Unreadable> 
 
 /// The facts of each row of recipient permissions.
 pub fn recipient_permissions(records: &[Record]) -> Result<Vec<Vec<Fact>>, Unreadable> {
-    const SHOWN: [&str; 2] = ["Trustee", "TrusteeSidString"];
-    named(records, SHOWN, "Get-RecipientPermission")?;
-    let facts = |record| {
-        let mut facts = BTreeSet::new();
-        insert(&mut facts, record, &trustee(record, SHOWN));
-        facts.into_iter().collect()
-    };
-    Ok(records.iter().map(facts).collect())
+    are_recipient_permissions(records)?;
+    Ok(records.iter().map(recipient_permission).collect())
+}
+
+/// Whether rows are what a listing of recipient permissions shows.
+pub fn are_recipient_permissions(records: &[Record]) -> Result<(), Unreadable> {
+    named(records, OF_RECIPIENT, "Get-RecipientPermission")
+}
+
+/// The facts of one row of recipient permissions.
+pub fn recipient_permission(record: &Record) -> Vec<Fact> {
+    let mut facts = BTreeSet::new();
+    insert(&mut facts, record, &trustee(record, OF_RECIPIENT));
+    facts.into_iter().collect()
 }
 
 /// Those who may send on behalf, as a mailbox lists them.

@@ -176,6 +176,16 @@ impl Source {
         self.whole.flush().await.unwrap();
     }
 
+    /// Waits until what a run was writing when it was dropped is written, and it has given up its lease.
+    pub async fn let_go(&self) {
+        let given_up = async {
+            while self.store.runs(1).await.unwrap().iter().any(|run| run.alive) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), given_up).await.expect("a lease is given up");
+    }
+
     pub fn aggregation(&self, tenant: &Tenant) -> Aggregation {
         Aggregation {
             tenant: tenant.clone(),

@@ -125,7 +125,7 @@ impl Door {
     }
 
     fn common(&self, request_id: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::with_capacity(16);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         // Errors are told in this language; their types are read first all the same.
         headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static("en-US"));

@@ -11,13 +11,15 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
 
-/// Reads a body by what `read` makes of it; once more, and exactly, where a number lost digits.
+/// Reads a body by what `read` makes of it; once more, and exactly, where a number lost digits. That the
+/// body is text at all is seen once for the whole, instead of once for each text in it.
 pub(crate) fn read_body<T>(
     body: &[u8],
     mut read: impl FnMut(&mut Json<'_>, &Reading) -> Result<T, serde_json::Error>,
 ) -> Result<T, serde_json::Error> {
+    let body = std::str::from_utf8(body).map_err(serde_json::Error::custom)?;
     let mut once = |reading: &Reading| {
-        let mut json = serde_json::Deserializer::from_slice(body);
+        let mut json = serde_json::Deserializer::from_str(body);
         let value = read(&mut json, reading)?;
         json.end()?;
         Ok(value)
@@ -31,7 +33,7 @@ pub(crate) fn read_body<T>(
 }
 
 /// A body that is being read.
-pub(crate) type Json<'de> = serde_json::Deserializer<serde_json::de::SliceRead<'de>>;
+pub(crate) type Json<'de> = serde_json::Deserializer<serde_json::de::StrRead<'de>>;
 
 /// What the reading of one body keeps beside what it reads.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use url::Url;
 
 use super::proxy;
@@ -125,7 +125,8 @@ impl ReqwestTransport {
     async fn read_body(&self, response: &mut reqwest::Response, host: &str) -> Result<Bytes, TransportError> {
         let lost =
             |kind, detail: String| TransportError { sent: Sent::Maybe, kind, host: host.to_owned(), detail };
-        let mut body = BytesMut::new();
+        // Put together once all of it is there: a buffer that grows is copied time and again.
+        let (mut pieces, mut length) = (Vec::new(), 0);
         loop {
             let chunk = tokio::time::timeout(self.timeouts.chunk, response.chunk())
                 .await
@@ -144,18 +145,29 @@ impl ReqwestTransport {
                     let kind = if garbled { TransportErrorKind::Garbled } else { TransportErrorKind::Reset };
                     lost(kind, innermost(&error))
                 })?;
-            let Some(chunk) = chunk else {
-                return Ok(body.freeze());
-            };
-            if body.len() + chunk.len() > self.largest_body {
+            let Some(chunk) = chunk else { return Ok(whole(pieces, length)) };
+            length += chunk.len();
+            if length > self.largest_body {
                 return Err(lost(
                     TransportErrorKind::TooLarge,
                     format!("more than {} bytes", self.largest_body),
                 ));
             }
-            body.extend_from_slice(&chunk);
+            pieces.push(chunk);
         }
     }
+}
+
+/// The pieces of a body, of so many bytes, as one.
+fn whole(mut pieces: Vec<Bytes>, length: usize) -> Bytes {
+    if pieces.len() < 2 {
+        return pieces.pop().unwrap_or_default();
+    }
+    let mut body = Vec::with_capacity(length);
+    for piece in pieces {
+        body.extend_from_slice(&piece);
+    }
+    Bytes::from(body)
 }
 
 #[async_trait]

@@ -166,10 +166,15 @@ impl Wanted {
         hits.sort_unstable();
         hits.dedup();
         let mut ids = connection.prepare_cached("SELECT id FROM ids WHERE oid = ?1")?;
+        // The first run of a source has seen whatever is stored.
+        let is_first = !connection
+            .prepare_cached("SELECT 1 FROM runs WHERE source = ?1 AND run <> ?2")?
+            .exists((source, run))?;
         let mut seen = connection.prepare_cached(
             "SELECT 1 FROM marks WHERE part IN (?1, ?2) AND source = ?3 AND oid = ?4 AND seen_run = ?5",
         )?;
         let mut found = Vec::with_capacity(hits.len());
+        let mut last: (i64, String) = Default::default();
         for same in hits.chunk_by_mut(|a, b| (a.oid, a.kind) == (b.oid, b.kind)) {
             let Some(Hit { oid, kind, .. }) = same.first() else { continue };
             let (one, other) = match kind {
@@ -177,8 +182,12 @@ impl Wanted {
                 CandidateKind::Mailbox => (2, 2),
                 CandidateKind::Group => (4, 6),
             };
-            let id: String = ids.query_row([oid], |row| row.get(0))?;
-            let seen = seen.exists((one, other, source, oid, run))?;
+            // The same person is there as a user and as a mailbox.
+            if last.0 != *oid {
+                last = (*oid, ids.query_row([oid], |row| row.get(0))?);
+            }
+            let id = &last.1;
+            let seen = is_first || seen.exists((one, other, source, oid, run))?;
             for Hit { kind, by, key, .. } in same {
                 found.push(Candidate {
                     key: std::mem::take(key),

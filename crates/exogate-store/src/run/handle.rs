@@ -238,6 +238,10 @@ impl RunHandle {
         });
         let (mut hits, others) = tokio::try_join!(one, other)?;
         hits.extend(others);
+        if self.inner.may_load.load(Ordering::Acquire) {
+            // Of a first load, nearly all there is to store is in the log by now.
+            self.inner.source.store().tidy_beside();
+        }
         self.read(move |connection| wanted.candidates(connection, (source, run), hits)).await
     }
 

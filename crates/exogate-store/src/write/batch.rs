@@ -3,10 +3,11 @@
 use exogate_model::change::Learnt;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::marks::Marks;
 use super::memory::Memory;
 use super::object::{Object, Prepared};
 use super::statements::Statements;
-use super::{Context, grants, memberships, objects};
+use super::{Context, Outcome, grants, memberships, objects};
 use crate::batch::{Batch, BatchOutcome, Checkpoint, Coverage, GrantRow, GrantSet};
 use crate::codec;
 use crate::error::Fault;
@@ -70,23 +71,31 @@ impl PreparedBatch {
         let mut outcome = BatchOutcome::default();
         memory.admit(connection, context.run)?;
         let mut statements = Statements::new(connection);
+        let mut marks = Marks::default();
         for object in &self.objects {
             let part = object.object.part();
             let fresh = context.is_fresh(part.coverage());
             let known = memory.intern(connection, context.source, &object.id, fresh)?;
             memory.expect(connection, part, known.0)?;
-            outcome.count(objects::put_of(&mut statements, context, object, known)?);
+            if memory.is_loading() {
+                objects::put_new(&mut statements, &mut marks, context, object, known.0)?;
+                outcome.count(Outcome::Created);
+            } else {
+                marks.put(connection, context)?;
+                outcome.count(objects::put_of(&mut statements, context, object, known)?);
+            }
         }
+        marks.put(connection, context)?;
         memberships::put(connection, memory, context, &self.memberships, &mut outcome)?;
         for set in &self.grant_sets {
             let fresh = context.is_fresh(Coverage::Grants(set.facet));
             let (mailbox, _) = memory.intern(connection, context.source, &set.mailbox, fresh)?;
-            grants::put_set(connection, context, mailbox, set, &mut outcome)?;
+            grants::put_set(connection, memory, context, mailbox, set, &mut outcome)?;
         }
         for row in &self.grants {
             let fresh = context.is_fresh(Coverage::Grants(row.facet));
             let (mailbox, _) = memory.intern(connection, context.source, &row.mailbox, fresh)?;
-            outcome.count(grants::put_row(connection, context, mailbox, row)?);
+            outcome.count(grants::put_row(connection, memory, context, mailbox, row)?);
         }
         if let Some(checkpoint) = &self.checkpoint {
             set_checkpoint(connection, context.run, &self.stream, checkpoint)?;

@@ -3,9 +3,10 @@
 use exogate_model::grant::Grant;
 use exogate_model::right::Right;
 use exogate_model::trustee::Trustee;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
-use super::{Context, Outcome, settle_grants};
+use super::memory::Memory;
+use super::{Context, Outcome, settle_grants, trustees};
 use crate::batch::{BatchOutcome, Coverage, Facet, GrantRow, GrantSet};
 use crate::codec;
 use crate::error::Fault;
@@ -13,6 +14,7 @@ use crate::error::Fault;
 /// Stores all grants of one facet of one mailbox; what is not among them is gone.
 pub(crate) fn put_set(
     connection: &Connection,
+    memory: &mut Memory,
     context: &Context,
     mailbox: i64,
     set: &GrantSet,
@@ -31,8 +33,8 @@ pub(crate) fn put_set(
         )?
         .execute((mailbox, facet, context.run))?;
     for (right, trustee, deny, inherited) in &set.grants {
-        let result = put_one(connection, context, mailbox, set.facet, right, trustee, (*deny, *inherited))?;
-        outcome.count(result);
+        let trustee = memory.trustee(connection, context.source, trustee)?;
+        outcome.count(put(connection, context, (mailbox, facet, right.name(), trustee, *deny, *inherited))?);
     }
     connection
         .prepare_cached(
@@ -46,6 +48,7 @@ pub(crate) fn put_set(
 /// Stores one grant of a tenant-wide listing.
 pub(crate) fn put_row(
     connection: &Connection,
+    memory: &mut Memory,
     context: &Context,
     mailbox: i64,
     row: &GrantRow,
@@ -54,7 +57,9 @@ pub(crate) fn put_row(
     settle_grants::announce_returned(connection, context, mailbox, row.facet, |grant| {
         is_of(grant, &row.right, &row.trustee, flags)
     })?;
-    put_one(connection, context, mailbox, row.facet, &row.right, &row.trustee, flags)
+    let trustee = memory.trustee(connection, context.source, &row.trustee)?;
+    let facet = codec::facet_number(row.facet);
+    put(connection, context, (mailbox, facet, row.right.name(), trustee, row.deny, row.inherited))
 }
 
 /// Whether it is the grant that these say.
@@ -62,6 +67,7 @@ pub(crate) fn is_of(grant: &Grant, right: &Right, trustee: &Trustee, flags: (boo
     grant.right == *right && grant.trustee == *trustee && (grant.deny, grant.inherited) == flags
 }
 
+/// Stores one grant that was learnt in another way.
 pub(crate) fn put_one(
     connection: &Connection,
     context: &Context,
@@ -71,9 +77,12 @@ pub(crate) fn put_one(
     trustee: &Trustee,
     (deny, inherited): (bool, bool),
 ) -> Result<Outcome, Fault> {
-    let trustee = intern_trustee(connection, context.source, trustee)?;
-    let key = (mailbox, codec::facet_number(facet), right.name(), trustee, deny, inherited);
-    if context.is_fresh(Coverage::Grants(facet)) && add(connection, context, key)? {
+    let trustee = trustees::intern(connection, context.source, trustee)?;
+    put(connection, context, (mailbox, codec::facet_number(facet), right.name(), trustee, deny, inherited))
+}
+
+fn put(connection: &Connection, context: &Context, key: Key<'_>) -> Result<Outcome, Fault> {
+    if context.is_fresh(Coverage::Grants(codec::facet(key.1)?)) && add(connection, context, key)? {
         return Ok(Outcome::Created);
     }
     let known = connection
@@ -103,19 +112,4 @@ fn add(connection: &Connection, context: &Context, key: Key<'_>) -> Result<bool,
         )?
         .execute((key.0, key.1, key.2, key.3, key.4, key.5, context.source, context.run, context.now))?;
     Ok(added > 0)
-}
-
-fn intern_trustee(connection: &Connection, source: i64, trustee: &Trustee) -> Result<i64, Fault> {
-    let key = (source, &trustee.text, trustee.sid.as_deref().unwrap_or_default());
-    let known: Option<i64> = connection
-        .prepare_cached("SELECT trustee FROM trustees WHERE source = ?1 AND text = ?2 AND sid = ?3")?
-        .query_row(key, |row| row.get(0))
-        .optional()?;
-    if let Some(known) = known {
-        return Ok(known);
-    }
-    connection
-        .prepare_cached("INSERT INTO trustees (source, text, sid) VALUES (?1, ?2, ?3)")?
-        .execute(key)?;
-    Ok(connection.last_insert_rowid())
 }

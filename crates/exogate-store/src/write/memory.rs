@@ -1,26 +1,30 @@
 //! What the writer remembers from one transaction to the next. All of it can be forgotten at any time.
 
+use exogate_model::trustee::Trustee;
 use rusqlite::Connection;
 
 use super::ids::Lately;
 use super::loading::{self, Loading};
+use super::trustees::Trustees;
 use crate::codec::Part;
 use crate::error::Fault;
 
 /// Right as long as no transaction is taken back; then it has to be forgotten.
 pub(crate) struct Memory {
     lately: Lately,
+    trustees: Trustees,
     loading: Option<Loading>,
 }
 
 impl Memory {
     pub(crate) fn new() -> Self {
-        Self { lately: Lately::new(), loading: None }
+        Self { lately: Lately::new(), trustees: Trustees::default(), loading: None }
     }
 
     /// Forgets everything.
     pub(crate) fn forget(&mut self) {
         self.lately.forget();
+        self.trustees.forget();
         self.loading = None;
     }
 
@@ -37,6 +41,10 @@ impl Memory {
     /// Looks, as a transaction begins, whether somebody else ended the loading; ends it, or what a
     /// process left of it that is no more, unless the transaction goes on with it.
     pub(crate) fn agree(&mut self, connection: &Connection, goes_on: bool) -> Result<(), Fault> {
+        if !goes_on {
+            // Unlike ids, trustees are deleted: by the end of a run, which is no batch.
+            self.trustees.forget();
+        }
         if !loading::is_under_way(connection)? {
             self.loading = None;
         } else if !goes_on || self.loading.is_none() {
@@ -66,6 +74,16 @@ impl Memory {
             Some(loading) => loading.intern(connection, source, id),
             None => self.lately.intern(connection, source, id, fresh),
         }
+    }
+
+    /// The integer of a trustee; it gets one if it has none.
+    pub(crate) fn trustee(
+        &mut self,
+        connection: &Connection,
+        source: i64,
+        trustee: &Trustee,
+    ) -> Result<i64, Fault> {
+        self.trustees.intern(connection, source, trustee)
     }
 
     /// To be called before an object is stored: one that comes twice ends the loading.

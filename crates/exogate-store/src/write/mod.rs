@@ -7,6 +7,7 @@ pub(crate) mod grants;
 pub(crate) mod ids;
 pub(crate) mod labels;
 pub(crate) mod loading;
+pub(crate) mod marks;
 pub(crate) mod memberships;
 pub(crate) mod memory;
 pub(crate) mod object;
@@ -15,6 +16,7 @@ pub(crate) mod provisioned;
 pub(crate) mod settle;
 pub(crate) mod settle_grants;
 pub(crate) mod statements;
+pub(crate) mod trustees;
 
 use std::collections::HashMap;
 

@@ -5,6 +5,7 @@ use exogate_model::account::Attributes;
 use exogate_model::change::{self, AttributeChange, Happened};
 use rusqlite::{Connection, OptionalExtension};
 
+use super::marks::Marks;
 use super::object::{Object, Prepared};
 use super::statements::Statements;
 use super::{Context, Outcome, feed, ids};
@@ -52,6 +53,19 @@ pub(crate) fn put_of(
     prepared.object.store(statements, context.source, oid, &prepared.json)?;
     see(connection, context, part, oid, &prepared.hash)?;
     Ok(Outcome::Changed)
+}
+
+/// Stores one object of which it is known that it is new; its mark waits for others.
+pub(crate) fn put_new(
+    statements: &mut Statements<'_>,
+    marks: &mut Marks,
+    context: &Context,
+    prepared: &Prepared,
+    oid: i64,
+) -> Result<(), Fault> {
+    marks.add(prepared.object.part(), oid, prepared.hash);
+    created(statements, context, prepared, oid)?;
+    Ok(())
 }
 
 /// Marks an object as seen for the first time; whether it is.

@@ -223,12 +223,14 @@ impl<'a> Permissions<'a> {
 
 impl Listing for Permissions<'_> {
     fn take(&mut self, records: Vec<Record>, batch: &mut Batch) -> Result<u64, StreamError> {
-        for (record, facts) in records.iter().zip(grants::recipient_permissions(&records)?) {
+        grants::are_recipient_permissions(&records)?;
+        for record in &records {
             self.owners_shown |= record.text("TrusteeSidString") == Some(SELF_SID);
             let Some(identity) = record.text("Identity") else { continue };
             let Some(Some(mailbox)) = self.by_text.get(identity.to_lowercase().as_str()) else { continue };
             self.seen.insert((*mailbox).to_owned());
-            for (right, trustee, deny, inherited) in facts {
+            // Most rows are of mailboxes that are not governed: only those that are, are taken apart.
+            for (right, trustee, deny, inherited) in grants::recipient_permission(record) {
                 let (mailbox, facet) = ((*mailbox).to_owned(), Facet::SendAs);
                 batch.grants.push(GrantRow { mailbox, facet, right, trustee, deny, inherited });
             }
