@@ -251,21 +251,11 @@ impl<'a> Rig<'a> {
         if let Some(left) = left {
             self.source = Source::open(left, Arc::clone(&self.source.context), Arc::clone(&self.clock)).await;
         } else {
-            self.let_go().await;
+            self.source.let_go().await;
             self.source.flush().await;
         }
         self.way.mend();
         killed
-    }
-
-    /// Waits until what a run was writing when it was dropped is written, and it has given up its lease.
-    async fn let_go(&self) {
-        let given_up = async {
-            while self.source.store.runs(1).await.unwrap().iter().any(|run| run.alive) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), given_up).await.expect("a lease is given up");
     }
 
     /// What a fresh full aggregation shows.
