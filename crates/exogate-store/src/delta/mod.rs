@@ -22,6 +22,7 @@ pub use self::ages::{Ages, MailboxReads};
 pub use self::audit::AuditNote;
 pub use self::backlog::{Backlog, Waiting};
 pub use self::cursors::FeedCursor;
+pub(crate) use self::settle::left_over;
 use self::turns::Turn;
 pub use self::webhooks::{DeadLetter, WebhookState};
 use crate::batch::{Coverage, Facet};

@@ -16,10 +16,7 @@ pub(super) fn settle(
     context: &Context,
     settlement: &Settlement,
 ) -> Result<(), Fault> {
-    connection.execute_batch(
-        "CREATE TEMP TABLE IF NOT EXISTS touched (mailbox INTEGER PRIMARY KEY);
-         DELETE FROM temp.touched;",
-    )?;
+    clear_touched(connection)?;
     whole::clear_doomed(connection)?;
     for named in &settlement.gone {
         doom(connection, context, named)?;
@@ -126,21 +123,36 @@ fn settle_facets(connection: &Connection, context: &Context, settlement: &Settle
                 settle_grants::settle_touched(connection, &with(context, learnt), facet)?;
             }
         }
-        // What a run saw gone that did not come to its end, where this one had nothing to read.
-        connection.execute_batch("DELETE FROM temp.touched")?;
-        let left = connection
+        // Of a mailbox that is gone, nobody has rights any more.
+        let gone = settlement.gone.iter().find(|named| named.part == Coverage::Mailboxes);
+        if let Some(named) = gone {
+            settle_grants::settle(connection, &with(context, named.learnt), facet, false, false)?;
+        }
+    }
+    Ok(())
+}
+
+/// Begins with no mailbox touched.
+fn clear_touched(connection: &Connection) -> Result<(), Fault> {
+    Ok(connection.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS touched (mailbox INTEGER PRIMARY KEY);
+         DELETE FROM temp.touched;",
+    )?)
+}
+
+/// Tells of rights that a run saw gone which did not come to its end, where none that came after it had
+/// anything to read: of a mailbox that is governed no more, say.
+pub(crate) fn left_over(connection: &Connection, context: &Context) -> Result<(), Fault> {
+    for facet in Facet::ALL {
+        clear_touched(connection)?;
+        let touched = connection
             .prepare_cached(
                 "INSERT OR IGNORE INTO temp.touched (mailbox)
                  SELECT mailbox FROM grants WHERE source = ?1 AND facet = ?2 AND gone_run IS NOT NULL",
             )?
             .execute((context.source, codec::facet_number(facet)))?;
-        if left > 0 {
+        if touched > 0 {
             settle_grants::settle_touched(connection, &with(context, Learnt::Reread), facet)?;
-        }
-        // Of a mailbox that is gone, nobody has rights any more.
-        let gone = settlement.gone.iter().find(|named| named.part == Coverage::Mailboxes);
-        if let Some(named) = gone {
-            settle_grants::settle(connection, &with(context, named.learnt), facet, false, false)?;
         }
     }
     Ok(())

@@ -294,7 +294,11 @@ impl RunHandle {
                 inner.refuse_if_broken()?;
                 let plan = settle::Plan { covered: &finish.covered, delete_unseen: finish.delete_unseen };
                 settle::settle(connection, context, &plan)?;
-                settlement.put(connection, &context.having_settled(&finish.covered))?;
+                let after = context.having_settled(&finish.covered);
+                settlement.put(connection, &after)?;
+                if finish.state == RunState::Completed {
+                    delta::left_over(connection, &after)?;
+                }
                 delta::advance(connection, context, &finish.cursors)?;
                 settle_grants::forget_unused_trustees(connection, context.source)?;
                 let streams = codec::to_json("the streams of a run", &finish.streams)?;

@@ -295,7 +295,11 @@ pub(crate) fn announce_returned(
         if !is_back(&returned) {
             continue;
         }
-        add(connection, context, &returned, &row.get::<_, String>(7)?, revoked)?;
+        // Who had it in another form all the while has lost nothing.
+        let held = holders(connection, context, settled, number, &returned)?;
+        if returned.principal.id().is_none_or(|id| !held.contains(id)) {
+            add(connection, context, &returned, &row.get::<_, String>(7)?, revoked)?;
+        }
         let trustee: i64 = row.get(8)?;
         let (deny, inherited) = (returned.deny, returned.inherited);
         connection
