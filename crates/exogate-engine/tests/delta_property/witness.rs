@@ -88,8 +88,8 @@ impl Witness {
         self.records.extend(state.audit().iter().skip(records).map(|record| record.id.to_string()));
     }
 
-    /// Whether whoever it is ascribed to did it.
-    pub fn check(&self, change: &ChangeRecord) -> Result<(), String> {
+    /// Whether whoever it is ascribed to did it; `is_forgotten`: some changes are not kept any more.
+    pub fn check(&self, change: &ChangeRecord, is_forgotten: bool) -> Result<(), String> {
         let (app, call, record) = match &change.by {
             Author::SomeoneElse { app, call, record, .. } => (app, call, record),
             Author::Ours { plan, .. } => return self.check_ours(change, plan),
@@ -103,7 +103,9 @@ impl Witness {
             {
                 return Ok(());
             }
-            return Err(format!("that was us: {change:#?}"));
+            // What went out of sight and comes back is known to be ours by the change before, while that is
+            // kept; then only the application is known.
+            return if is_forgotten { Ok(()) } else { Err(format!("that was us: {change:#?}")) };
         }
         let Some(deed) = self.deeds.get(record) else { return Err(format!("nobody did this: {change:#?}")) };
         let Deed { cmdlet, objects, whom, .. } = deed;

@@ -180,7 +180,7 @@ fn announce_at(
     Moves { passing, lost, mut given }: Moves,
 ) -> Result<(), Fault> {
     let Some(one) = lost.first().or(given.first()).or(passing.first()) else { return Ok(()) };
-    let kept = holders(connection, context, settled, one.facet, &one.grant)?;
+    let kept = holders(connection, context, settled, (one.facet, &one.grant), Of::Kept)?;
     let ids = |rows: &[Moved]| rows.iter().filter_map(Moved::holder).collect::<BTreeSet<_>>();
     let (had, has) = (&kept | &ids(&lost), &kept | &ids(&given));
     // Whoever read the state since what passes came knows of it.
@@ -214,23 +214,33 @@ impl Moved {
     }
 }
 
-/// Whom the feed knows to have the right of a grant, and who still has it.
+/// Which holders of a right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// Those whom the feed knows to have it, and who still have it.
+    Kept,
+    /// All whom the feed knows to have it: that one of them has lost it is told later.
+    Told,
+}
+
+/// Who has the right of a grant.
 fn holders(
     connection: &Connection,
     context: &Context,
     settled: i64,
-    facet: i64,
-    of: &Grant,
+    (facet, grant): (i64, &Grant),
+    of: Of,
 ) -> Result<BTreeSet<String>, Fault> {
-    let Some(mailbox) = super::ids::find(connection, context.source, &of.mailbox)? else {
+    let Some(mailbox) = super::ids::find(connection, context.source, &grant.mailbox)? else {
         return Ok(BTreeSet::new());
     };
     let mut statement = connection.prepare_cached(
         "SELECT i.id FROM grants g JOIN trustees t ON t.trustee = g.trustee JOIN ids i ON i.oid = t.oid
          WHERE g.mailbox = ?1 AND g.facet = ?2 AND g.right = ?3 AND g.deny = ?4 AND g.inherited = ?5
-             AND g.gone_run IS NULL AND g.first_run <= ?6",
+             AND (g.gone_run IS NULL OR ?7) AND g.first_run <= ?6",
     )?;
-    let key = (mailbox, facet, of.right.name(), of.deny, of.inherited, settled);
+    let (right, all) = (grant.right.name(), of == Of::Told);
+    let key = (mailbox, facet, right, grant.deny, grant.inherited, settled, all);
     Ok(statement.query_map(key, |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
@@ -296,7 +306,7 @@ pub(crate) fn announce_returned(
             continue;
         }
         // Who had it in another form all the while has lost nothing.
-        let held = holders(connection, context, settled, number, &returned)?;
+        let held = holders(connection, context, settled, (number, &returned), Of::Kept)?;
         if returned.principal.id().is_none_or(|id| !held.contains(id)) {
             add(connection, context, &returned, &row.get::<_, String>(7)?, revoked)?;
         }
@@ -363,7 +373,7 @@ fn announce_new_principal(
         let (is_announced, is_gone) = (row.get::<_, i64>(9)? <= settled, row.get(10)?);
         let before = grant(row)?;
         let name: String = row.get(7)?;
-        let held = holders(connection, context, settled, facet, &before)?;
+        let held = holders(connection, context, settled, (facet, &before), Of::Told)?;
         let is_new = |id: &&str| !held.contains(*id);
         if before.principal.id().filter(is_new).is_some() {
             if !is_announced {
