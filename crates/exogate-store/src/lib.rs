@@ -33,7 +33,7 @@ pub use delta::{
 };
 pub use error::StoreError;
 pub use journal::{Acceptance, Journal, JournalRecord, NewEntry, Verified};
-pub use read::query::{
+pub use read::selection::{
     Column, Comparison, Dated, Key, Moment, Order, OrderBy, Parties, Selected, Selection, Test, Window,
 };
 pub use rendered::Rendered;

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use crate::error::{Fault, StoreError};
 use crate::read::groups::End;
-use crate::read::query::{self, Dated, Key, Parties, Selection, Window};
+use crate::read::query;
+use crate::read::selection::{Dated, Key, Parties, Selection, Window};
 use crate::read::{accounts, by_id, feed, grants, groups, load, mailboxes, names, position, search};
 use crate::rows::{
     AccountFilter, AccountRecord, ChangeRecord, Counts, Cursor, EntitlementRecord, Feed, FeedPosition, Found,

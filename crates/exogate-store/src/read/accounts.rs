@@ -5,7 +5,7 @@ use exogate_model::group::MembershipRole;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row};
 
-use super::query::{Dated, Exactly};
+use super::selection::{Dated, Exactly};
 use super::{found, grants, load, names, one_more, page, says};
 use crate::codec;
 use crate::error::Fault;
@@ -105,7 +105,7 @@ macro_rules! account {
     };
 }
 
-/// The same, with what tells when it came and changed; see [`super::query::Moment`].
+/// The same, with what tells when it came and changed; see [`super::selection::Moment`].
 macro_rules! dated {
     ($baseline:literal, $which:literal) => {
         account!(

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::query::Parties;
+use super::selection::Parties;
 use super::{accounts, groups};
 use crate::error::Fault;
 use crate::rows::{AccountRecord, GroupRecord};

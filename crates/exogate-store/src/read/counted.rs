@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use exogate_model::group::GroupKind;
 use tokio::sync::OnceCell;
 
-use super::query::{Selected, Selection, Test};
+use super::selection::{Selected, Selection, Test};
 use crate::watch::State;
 
 /// Counts of one state that are kept.
@@ -53,7 +53,7 @@ impl Counted {
 mod tests {
     use exogate_model::clock::FixedClock;
 
-    use super::super::query::{Order, OrderBy};
+    use super::super::selection::{Order, OrderBy};
     use super::*;
     use crate::{Column, Moment, Store};
 

@@ -4,7 +4,7 @@ use exogate_model::change::ObjectKind;
 use exogate_model::group::{Member, MembershipRole};
 use rusqlite::Connection;
 
-use super::query::Parties;
+use super::selection::Parties;
 use super::{found, load, names, one_more, page, says};
 use crate::codec::{self, Part};
 use crate::error::Fault;

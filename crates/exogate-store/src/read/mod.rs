@@ -12,6 +12,7 @@ pub(crate) mod names;
 pub(crate) mod position;
 pub(crate) mod query;
 pub(crate) mod search;
+pub(crate) mod selection;
 
 use rusqlite::{Row, types::ValueRef};
 

@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, Row, types::ValueRef};
 
-use super::query::Parties;
+use super::selection::Parties;
 use super::{accounts, groups, mailboxes, one_more, page};
 use crate::codec;
 use crate::error::Fault;
