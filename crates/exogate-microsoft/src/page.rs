@@ -7,8 +7,8 @@
 pub(crate) mod batch;
 
 use crate::record::Record;
-use crate::record::reading::{Key, RecordSeed, read_body, value_of};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use crate::record::reading::{Fields, Key, ListSeed, RecordSeed, read_body, whole};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -141,8 +141,10 @@ impl Envelope {
         if body.is_empty() {
             return Ok(Envelope::default());
         }
-        read_body(body, |json, reading| EnvelopeSeed(RecordSeed::new(keep, reading)).deserialize(json))
-            .map_err(|error| NotJson(error.to_string()))
+        let read =
+            read_body(body, |json, reading| EnvelopeSeed(RecordSeed::new(keep, reading)).deserialize(json));
+        let ((objects, envelope), sheet) = read.map_err(|error| NotJson(error.to_string()))?;
+        Ok(Envelope { records: whole(objects, &sheet), ..envelope })
     }
 }
 
@@ -165,28 +167,30 @@ pub(crate) fn trim(body: &[u8]) -> &[u8] {
 struct EnvelopeSeed<'a>(RecordSeed<'a>);
 
 impl<'de> DeserializeSeed<'de> for EnvelopeSeed<'_> {
-    type Value = Envelope;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Envelope, D::Error> {
+    type Value = (Vec<Fields>, Envelope);
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
-    type Value = Envelope;
+    type Value = (Vec<Fields>, Envelope);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an OData answer")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut envelope = Envelope::default();
         // Single objects sometimes come without the `value` around them.
-        let mut bare = Record::new();
+        let mut bare = Fields::default();
+        let mut objects = Vec::new();
         let mut listed = false;
         while let Some(Key(key)) = map.next_key()? {
             match &*key {
                 "value" => {
-                    envelope.records = map.next_value_seed(ValueSeed(self.0))?;
+                    objects.clear();
+                    map.next_value_seed(ListSeed { records: self.0, scalars: true, objects: &mut objects })?;
                     listed = true;
                 }
                 "@odata.nextLink" => envelope.next = link(map.next_value()?),
@@ -209,15 +213,14 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
                     map.next_value::<IgnoredAny>()?;
                 }
                 name => {
-                    let raw: &RawValue = map.next_value()?;
-                    bare.push(name, value_of(raw).map_err(A::Error::custom)?);
+                    bare.push(self.0.reading.field(name, map.next_value()?)?);
                 }
             }
         }
         if !listed && !bare.is_empty() {
-            envelope.records.push(bare);
+            objects.push(bare);
         }
-        Ok(envelope)
+        Ok((objects, envelope))
     }
 }
 
@@ -235,78 +238,10 @@ fn lines(value: Value) -> Vec<String> {
     }
 }
 
-/// The `value` of an answer: a list, null, one bare object or a bare scalar.
-struct ValueSeed<'a>(RecordSeed<'a>);
-
-impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
-    type Value = Vec<Record>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ValueSeed<'_> {
-    type Value = Vec<Record>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of objects")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut records = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(1024));
-        while let Some(item) = seq.next_element_seed(ItemSeed(self.0))? {
-            records.extend(item);
-        }
-        Ok(records)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        Ok(vec![self.0.visit_map(map)?])
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(vec![scalar(Value::from(text))])
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-        Ok(vec![scalar(Value::from(flag))])
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(vec![scalar(Value::from(number))])
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(vec![scalar(Value::from(number))])
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(vec![scalar(Value::from(number))])
-    }
-}
-
-/// A scalar result, as a few functions and cmdlets give, becomes an object with one `value`.
-fn scalar(value: Value) -> Record {
-    [("value", value)].into_iter().collect()
-}
-
-/// One element of the list; a null element is nothing.
-struct ItemSeed<'a>(RecordSeed<'a>);
-
-impl<'de> DeserializeSeed<'de> for ItemSeed<'_> {
-    type Value = Vec<Record>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        ValueSeed(self.0).deserialize(deserializer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Raw;
     use proptest::prelude::*;
 
     fn parse(body: &str) -> Envelope {
@@ -422,7 +357,7 @@ mod tests {
                 let page = Envelope::parse(body.as_bytes(), keep).map_err(|e| TestCaseError::fail(e.0))?;
                 prop_assert_eq!(page.records.len(), names.len());
                 for (record, name) in page.records.iter().zip(&names) {
-                    prop_assert_eq!(record.get("Name").and_then(Value::as_str), Some(name.as_str()));
+                    prop_assert_eq!(record.get("Name").and_then(Raw::as_str), Some(name.as_str()));
                 }
             }
         }

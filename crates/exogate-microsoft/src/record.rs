@@ -5,20 +5,53 @@
 //! object's own `@odata.type`, `@removed` and `…@delta` are kept). Knows no attribute by meaning
 //! beyond the identifiers, and converts nothing into accounts, groups or rights.
 
+mod raw;
 pub(crate) mod reading;
 
-use self::reading::{RecordSeed, read_body};
+pub use self::raw::Raw;
+use self::reading::{RecordSeed, read_body, read_list};
+use serde::Deserialize;
 use serde::de::DeserializeSeed;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-/// One object, its properties in the order of the answer.
-#[derive(Clone, Default, PartialEq)]
+/// One object, its properties in the order of the answer. Nothing is copied out of the answer, which
+/// all objects of it hold together.
+#[derive(Clone, Default)]
 pub struct Record {
-    /// The objects of one page share the names.
-    fields: Vec<(Arc<str>, Value)>,
+    sheet: Arc<str>,
+    fields: Vec<Field>,
+}
+
+/// Where in the sheet a property is.
+#[derive(Clone, Copy)]
+pub(crate) struct Field {
+    name: Span,
+    value: Span,
+    /// The value is this very text, and not JSON.
+    is_text: bool,
+}
+
+/// From where to where. Four GiB are enough for a page.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    fn of(self, sheet: &str) -> &str {
+        sheet.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    fn new(start: usize, length: usize) -> Self {
+        // What is read is short enough, and what is written here is shorter.
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { start: place(start), end: place(start + length) }
+    }
 }
 
 impl Record {
@@ -27,23 +60,32 @@ impl Record {
         Self::default()
     }
 
-    /// The raw value; `Some(Value::Null)` for a property that is present and null.
+    fn name(&self, field: &Field) -> &str {
+        field.name.of(&self.sheet)
+    }
+
+    fn value(&self, field: &Field) -> Raw<'_> {
+        let value = field.value.of(&self.sheet);
+        if field.is_text { Raw::Text(value) } else { Raw::of_json(value) }
+    }
+
+    /// The value as it stands there; `Some(Raw::Null)` for a property that is present and null.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    pub fn get(&self, name: &str) -> Option<Raw<'_>> {
         self.find(name, 0).map(|(_, value)| value)
     }
 
     /// The same with its place in the record. `guess`: where it probably is, for those who read
     /// many records that are alike.
     #[must_use]
-    pub fn find(&self, name: &str, guess: usize) -> Option<(usize, &Value)> {
+    pub fn find(&self, name: &str, guess: usize) -> Option<(usize, Raw<'_>)> {
         let place = match self.fields.get(guess) {
-            Some((key, _)) if &**key == name => Some(guess),
-            _ => self.fields.iter().position(|(key, _)| &**key == name),
+            Some(field) if self.name(field) == name => Some(guess),
+            _ => self.fields.iter().position(|field| self.name(field) == name),
         };
-        let place =
-            place.or_else(|| self.fields.iter().position(|(key, _)| key.eq_ignore_ascii_case(name)))?;
-        self.fields.get(place).map(|(_, value)| (place, value))
+        let like = |field: &Field| self.name(field).eq_ignore_ascii_case(name);
+        let place = place.or_else(|| self.fields.iter().position(like))?;
+        self.fields.get(place).map(|field| (place, self.value(field)))
     }
 
     /// Whether the answer carried the property at all. In a delta an absent property means
@@ -56,24 +98,21 @@ impl Record {
     /// A non-empty string. Unset strings come as null, as absence or as `""`: all are `None`.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        match self.get(name)? {
-            Value::String(text) if !text.is_empty() => Some(text),
-            _ => None,
-        }
+        self.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
     /// Any scalar as text: numbers and booleans are rendered, `""` and null are `None`.
     #[must_use]
     pub fn scalar(&self, name: &str) -> Option<String> {
-        self.get(name).and_then(render)
+        self.get(name).and_then(Raw::words)
     }
 
     /// A multi-valued property. Null, absent and `[]` are empty; a bare scalar is one value.
     #[must_use]
     pub fn texts(&self, name: &str) -> Vec<String> {
         match self.get(name) {
-            Some(Value::Array(items)) => items.iter().filter_map(render).collect(),
-            Some(value) => render(value).into_iter().collect(),
+            Some(list @ Raw::List(_)) => list.many_words(),
+            Some(value) => value.words().into_iter().collect(),
             None => Vec::new(),
         }
     }
@@ -82,9 +121,9 @@ impl Record {
     #[must_use]
     pub fn flag(&self, name: &str) -> Option<bool> {
         match self.get(name)? {
-            Value::Bool(flag) => Some(*flag),
-            Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
-            Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+            Raw::Bool(flag) => Some(flag),
+            Raw::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+            Raw::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
             _ => None,
         }
     }
@@ -94,8 +133,8 @@ impl Record {
     #[must_use]
     pub fn integer(&self, name: &str) -> Option<i64> {
         match self.get(name)? {
-            Value::Number(number) => number.as_i64(),
-            Value::String(text) => text.trim().parse().ok(),
+            number @ Raw::Number(_) => number.to_value().as_i64(),
+            Raw::Text(text) => text.trim().parse().ok(),
             _ => None,
         }
     }
@@ -104,20 +143,10 @@ impl Record {
     #[must_use]
     pub fn children(&self, name: &str) -> Vec<Record> {
         match self.get(name) {
-            Some(Value::Array(items)) => items.iter().filter_map(Record::from_value).collect(),
-            Some(value) => Record::from_value(value).into_iter().collect(),
-            None => Vec::new(),
+            Some(Raw::List("[]")) | None => Vec::new(),
+            Some(Raw::List(json) | Raw::Object(json)) => read_list(json).unwrap_or_default(),
+            Some(_) => Vec::new(),
         }
-    }
-
-    /// The same without a copy of each: what a collection of many small objects is read by.
-    pub fn links(&self, name: &str) -> impl Iterator<Item = Link<'_>> {
-        let items = match self.get(name) {
-            Some(Value::Array(items)) => items.as_slice(),
-            Some(value) => std::slice::from_ref(value),
-            None => &[],
-        };
-        items.iter().filter_map(Value::as_object).map(Link)
     }
 
     /// The directory object id: Graph's `id`, or what Exchange calls `ExternalDirectoryObjectId`.
@@ -125,7 +154,8 @@ impl Record {
     /// like a GUID, and is never taken for it.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        let graph = self.fields.iter().find(|(key, _)| &**key == "id").and_then(|(_, id)| id.as_str());
+        let graph = self.fields.iter().find(|field| self.name(field) == "id");
+        let graph = graph.and_then(|id| self.value(id).as_str());
         graph.filter(|id| !id.is_empty()).or_else(|| self.text("ExternalDirectoryObjectId"))
     }
 
@@ -138,24 +168,36 @@ impl Record {
     /// `user` for `#microsoft.graph.user`.
     #[must_use]
     pub fn kind(&self) -> Option<&str> {
-        self.text("@odata.type").map(plain_kind)
+        self.text("@odata.type").map(|kind| kind.rsplit(['.', '#']).next().unwrap_or(kind))
     }
 
     /// Why a delta says that the object is gone: `changed` (may be restored) or `deleted`.
     #[must_use]
     pub fn removed(&self) -> Option<&str> {
+        #[derive(Deserialize)]
+        struct Removed<'a> {
+            reason: Option<&'a str>,
+        }
+        const DELETED: &str = "deleted";
         match self.get("@removed")? {
-            Value::Object(removed) => {
-                Some(removed.get("reason").and_then(Value::as_str).unwrap_or("deleted"))
+            Raw::Object(json) => {
+                let removed: Option<Removed<'_>> = serde_json::from_str(json).ok();
+                Some(removed.and_then(|removed| removed.reason).unwrap_or(DELETED))
             }
-            Value::Null => None,
-            _ => Some("deleted"),
+            Raw::Null => None,
+            _ => Some(DELETED),
         }
     }
 
+    /// Whether a delta says that the object is gone, or no longer referred to.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.get("@removed").is_some_and(|removed| removed != Raw::Null)
+    }
+
     /// Every property with its value, in the order of the answer.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.fields.iter().map(|(key, value)| (&**key, value))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Raw<'_>)> {
+        self.fields.iter().map(|field| (self.name(field), self.value(field)))
     }
 
     #[must_use]
@@ -168,18 +210,23 @@ impl Record {
         self.fields.is_empty()
     }
 
-    /// Adds a property at the end, or replaces the one of that name.
-    pub fn set(&mut self, name: &str, value: Value) {
-        match self.fields.iter_mut().find(|(key, _)| &**key == name) {
-            Some((_, old)) => *old = value,
-            None => self.fields.push((name.into(), value)),
+    /// The same object with this property: at the end, or in the place of the one of that name.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &Value) -> Record {
+        let mut all: Vec<(&str, Cow<'_, Value>)> =
+            self.iter().map(|(name, value)| (name, Cow::Owned(value.to_value()))).collect();
+        match all.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = Cow::Borrowed(value),
+            None => all.push((name, Cow::Borrowed(value))),
         }
+        Self::of(all)
     }
 
     /// An object out of a parsed JSON value; anything but an object is `None`.
     #[must_use]
     pub fn from_value(value: &Value) -> Option<Record> {
-        value.as_object().map(|map| Link(map).to_record())
+        let properties = value.as_object()?.iter().filter(|(name, _)| !is_type_companion(name));
+        Some(Self::of(properties.map(|(name, value)| (name.as_str(), Cow::Borrowed(value)))))
     }
 
     /// Reads one JSON object.
@@ -187,11 +234,26 @@ impl Record {
     /// # Errors
     /// When the bytes are not one well-formed JSON object.
     pub fn from_slice(body: &[u8]) -> Result<Record, serde_json::Error> {
-        read_body(body, |json, reading| RecordSeed::new(None, reading).deserialize(json))
+        let (fields, sheet) =
+            read_body(body, |json, reading| RecordSeed::new(None, reading).deserialize(json))?;
+        Ok(fields.on(&sheet))
     }
 
-    pub(crate) fn push(&mut self, name: &str, value: Value) {
-        self.fields.push((name.into(), value));
+    fn of<'a>(properties: impl IntoIterator<Item = (&'a str, Cow<'a, Value>)>) -> Record {
+        let mut sheet = String::new();
+        let mut write = |text: &str| {
+            sheet.push_str(text);
+            Span::new(sheet.len() - text.len(), text.len())
+        };
+        let field = |(name, value): (&str, Cow<'_, Value>)| {
+            let name = write(name);
+            match &*value {
+                Value::String(text) => Field { name, value: write(text), is_text: true },
+                value => Field { name, value: write(&value.to_string()), is_text: false },
+            }
+        };
+        let fields = properties.into_iter().map(field).collect();
+        Record { fields, sheet: sheet.into() }
     }
 }
 
@@ -201,52 +263,20 @@ impl fmt::Debug for Record {
     }
 }
 
-/// An object that a property refers to, such as a member of a group.
-#[derive(Clone, Copy, Debug)]
-pub struct Link<'a>(&'a Map<String, Value>);
-
-impl<'a> Link<'a> {
-    /// A non-empty string.
-    #[must_use]
-    pub fn text(&self, name: &str) -> Option<&'a str> {
-        self.0.get(name)?.as_str().filter(|text| !text.is_empty())
-    }
-
-    /// `user` for `#microsoft.graph.user`.
-    #[must_use]
-    pub fn kind(&self) -> Option<&'a str> {
-        self.text("@odata.type").map(plain_kind)
-    }
-
-    /// An object of its own.
-    #[must_use]
-    pub fn to_record(&self) -> Record {
-        let fields = self.0.iter().filter(|(key, _)| !is_type_companion(key));
-        Record { fields: fields.map(|(key, value)| (key.as_str().into(), value.clone())).collect() }
-    }
-
-    /// Whether a delta says that it is no longer referred to.
-    #[must_use]
-    pub fn is_removed(&self) -> bool {
-        self.0.get("@removed").is_some_and(|removed| !removed.is_null())
-    }
-}
-
-fn plain_kind(kind: &str) -> &str {
-    kind.rsplit(['.', '#']).next().unwrap_or(kind)
-}
-
-impl<K: Into<Arc<str>>> FromIterator<(K, Value)> for Record {
-    fn from_iter<I: IntoIterator<Item = (K, Value)>>(pairs: I) -> Self {
-        Record { fields: pairs.into_iter().map(|(k, v)| (k.into(), v)).collect() }
+impl PartialEq for Record {
+    fn eq(&self, other: &Self) -> bool {
+        fn all(record: &Record) -> impl Iterator<Item = (&str, Value)> {
+            record.iter().map(|(name, value)| (name, value.to_value()))
+        }
+        all(self).eq(all(other))
     }
 }
 
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.fields.len()))?;
-        for (key, value) in &self.fields {
-            map.serialize_entry(&**key, value)?;
+        for (name, value) in self.iter() {
+            map.serialize_entry(name, &value.to_value())?;
         }
         map.end()
     }
@@ -264,17 +294,6 @@ fn is_type_companion(key: &str) -> bool {
     key.strip_suffix("@odata.type")
         .or_else(|| key.strip_suffix("@data.type"))
         .is_some_and(|property| !property.is_empty())
-}
-
-fn render(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if text.is_empty() => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null => None,
-        Value::Array(_) | Value::Object(_) => Some(value.to_string()),
-    }
 }
 
 #[cfg(test)]
@@ -335,24 +354,24 @@ mod tests {
     }
 
     #[test]
-    fn links_are_the_objects_of_a_collection() {
+    fn children_are_the_objects_of_a_collection() {
         let record = read(
             r##"{"members":[{"@odata.type":"#microsoft.graph.user","id":"u"},null,7,
             {"id":"g","@removed":{"reason":"deleted"}},{"id":"","@removed":null}],"manager":{"id":"m"}}"##,
         );
-        let members: Vec<_> =
-            record.links("members").map(|m| (m.text("id"), m.kind(), m.is_removed())).collect();
+        let members = record.children("members");
+        let members: Vec<_> = members.iter().map(|m| (m.text("id"), m.kind(), m.is_removed())).collect();
         assert_eq!(members, [(Some("u"), Some("user"), false), (Some("g"), None, true), (None, None, false)]);
-        assert_eq!(record.links("manager").count(), 1);
-        assert_eq!(record.links("owners").count(), 0);
+        assert_eq!(record.children("manager").len(), 1);
+        assert_eq!(record.children("owners").len(), 0);
     }
 
     #[test]
     fn a_guess_finds_no_other_property_than_none_does() {
         let record = read(r#"{"a":1,"B":2,"b":3}"#);
         for guess in 0..5 {
-            assert_eq!(record.find("b", guess), Some((2, &Value::from(3))));
-            assert_eq!(record.find("A", guess), Some((0, &Value::from(1))));
+            assert_eq!(record.find("b", guess), Some((2, Raw::Number("3"))));
+            assert_eq!(record.find("A", guess), Some((0, Raw::Number("1"))));
             assert_eq!(record.find("c", guess), None);
         }
     }

@@ -125,17 +125,15 @@ pub fn show(
                     many.push(scalar_text(item).ok_or_else(|| mismatch("a list of plain values", item))?);
                 }
             }
-            // Addresses, members, holds: sets all of them, and a stable order makes equal sets equal.
-            many.sort_unstable();
-            Ok((!many.is_empty()).then_some(ShownValue::Many(many)))
+            Ok(show_texts(many))
         }
         Value::Array(items) => match items.as_slice() {
             [] => Ok(None),
             [one] => show(one, kind, false),
             _ => Err(mismatch("a single value", value)),
         },
+        Value::String(text) => show_text(text, kind, multi_valued),
         single if multi_valued => match scalar_text(single) {
-            Some(text) if text.is_empty() => Ok(None),
             Some(text) => Ok(Some(ShownValue::Many(vec![text]))),
             None => Err(mismatch("a list of plain values", single)),
         },
@@ -143,32 +141,44 @@ pub fn show(
     }
 }
 
-fn show_single(value: &Value, kind: AttributeType) -> Result<ShownValue<'_>, TypeMismatch> {
-    let expected = kind.name();
-    match kind {
-        AttributeType::Boolean => match value {
-            Value::Bool(b) => Ok(ShownValue::Boolean(*b)),
-            Value::String(s) if s.eq_ignore_ascii_case("true") => Ok(ShownValue::Boolean(true)),
-            Value::String(s) if s.eq_ignore_ascii_case("false") => Ok(ShownValue::Boolean(false)),
-            _ => Err(mismatch(expected, value)),
-        },
-        AttributeType::Int | AttributeType::Long => match value {
-            Value::Number(n) => n.as_i64().map(ShownValue::Integer).ok_or_else(|| mismatch(expected, value)),
-            Value::String(s) => {
-                s.trim().parse().map(ShownValue::Integer).map_err(|_| mismatch(expected, value))
-            }
-            _ => Err(mismatch(expected, value)),
-        },
-        AttributeType::Date => match value {
-            Value::String(s) => normal_instant(s)
-                .map(|instant| ShownValue::Text(instant.into()))
-                .ok_or_else(|| mismatch(expected, value)),
-            _ => Err(mismatch(expected, value)),
-        },
-        AttributeType::String => {
-            scalar_text(value).map(ShownValue::Text).ok_or_else(|| mismatch(expected, value))
-        }
+/// The same of a text.
+pub fn show_text(
+    text: &str,
+    kind: AttributeType,
+    multi_valued: bool,
+) -> Result<Option<ShownValue<'_>>, TypeMismatch> {
+    if multi_valued {
+        return Ok((!text.is_empty()).then(|| ShownValue::Many(vec![text.into()])));
     }
+    let shown = match kind {
+        AttributeType::String => Some(ShownValue::Text(text.into())),
+        AttributeType::Boolean if text.eq_ignore_ascii_case("true") => Some(ShownValue::Boolean(true)),
+        AttributeType::Boolean if text.eq_ignore_ascii_case("false") => Some(ShownValue::Boolean(false)),
+        AttributeType::Boolean => None,
+        AttributeType::Int | AttributeType::Long => text.trim().parse().map(ShownValue::Integer).ok(),
+        AttributeType::Date => normal_instant(text).map(|instant| ShownValue::Text(instant.into())),
+    };
+    shown.map(Some).ok_or_else(|| mismatch(kind.name(), &Value::from(text)))
+}
+
+/// The same of several texts.
+pub fn show_texts<'a>(texts: Vec<Cow<'a, str>>) -> Option<ShownValue<'a>> {
+    let mut many = texts;
+    // Addresses, members, holds: sets all of them, and a stable order makes equal sets equal.
+    many.sort_unstable();
+    (!many.is_empty()).then_some(ShownValue::Many(many))
+}
+
+fn show_single(value: &Value, kind: AttributeType) -> Result<ShownValue<'_>, TypeMismatch> {
+    let shown = match (kind, value) {
+        (AttributeType::Boolean, Value::Bool(flag)) => Some(ShownValue::Boolean(*flag)),
+        (AttributeType::Int | AttributeType::Long, Value::Number(number)) => {
+            number.as_i64().map(ShownValue::Integer)
+        }
+        (AttributeType::String, value) => scalar_text(value).map(ShownValue::Text),
+        _ => None,
+    };
+    shown.ok_or_else(|| mismatch(kind.name(), value))
 }
 
 /// An instant in UTC with no more digits than it needs, so that the local and the UTC rendering

@@ -13,15 +13,14 @@ use crate::read::{Unreadable, groups, users};
 const MANAGER: &str = "manager";
 
 /// The manager in the form in which a listing shows it.
-pub(super) fn with_manager(mut record: Record) -> Record {
+pub(super) fn with_manager(record: Record) -> Record {
     if !record.has("manager@delta") {
         return record;
     }
     let managers = record.children("manager@delta");
-    let now = managers.iter().rev().find(|manager| manager.removed().is_none()).and_then(Record::id);
+    let now = managers.iter().rev().find(|manager| !manager.is_removed()).and_then(Record::id);
     let value = now.map_or(Value::Null, |id| json!({ "id": id }));
-    record.set(MANAGER, value);
-    record
+    record.with(MANAGER, &value)
 }
 
 /// A user as the delta and the store together know it; `None` where that is not enough.
@@ -39,7 +38,7 @@ pub(super) fn user(
     if let Some(stored) = stored
         && !record.has("userPrincipalName")
     {
-        padded.set("userPrincipalName", json!(stored.upn));
+        padded = padded.with("userPrincipalName", &json!(stored.upn));
     }
     let Some(mut row) = users::users(std::slice::from_ref(&padded), reader, misfits)?.pop() else {
         return Ok(None);

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use exogate_microsoft::record::Record;
+use exogate_microsoft::record::{Raw, Record};
 use exogate_model::account::Attributes;
 use exogate_model::catalogue::ExchangeObject;
 use exogate_model::schema::{AttributeSource, Schema};
-use exogate_model::value::{self, AttributeType, ShownValue};
+use exogate_model::value::{self, AttributeType, ShownValue, TypeMismatch};
 use exogate_store::Rendered;
 use serde_json::Value;
 
@@ -53,10 +53,25 @@ impl Clone for Guess {
 }
 
 impl Wanted {
-    fn of<'a>(&self, record: &'a Record) -> Option<&'a Value> {
+    fn of<'a>(&self, record: &'a Record) -> Option<Raw<'a>> {
         let (place, value) = record.find(self.property, self.place.get())?;
         self.place.set(place);
         Some(value)
+    }
+
+    /// Gives a value on, or says what does not fit.
+    fn give(
+        &self,
+        shown: Result<Option<ShownValue<'_>>, TypeMismatch>,
+        give: &mut impl FnMut(&str, ShownValue<'_>),
+    ) -> Option<TypeMismatch> {
+        match shown {
+            Ok(None) => {}
+            Ok(Some(ShownValue::Text(text))) if text.is_empty() => {}
+            Ok(Some(value)) => give(&self.attribute, value),
+            Err(misfit) => return Some(misfit),
+        }
+        None
     }
 }
 
@@ -143,29 +158,35 @@ impl AttributeReader {
     fn each(&self, record: &Record, misfits: &mut Misfits, mut give: impl FnMut(&str, ShownValue<'_>)) {
         for wanted in &self.wanted {
             let Some(raw) = wanted.of(record) else { continue };
-            let plain = plain(wanted.property, raw);
-            let raw = plain.as_ref().unwrap_or(raw);
-            match value::show(raw, wanted.kind, wanted.multi_valued) {
-                // Exchange writes many an unset string as an empty one.
-                Ok(None) => {}
-                Ok(Some(ShownValue::Text(text))) if text.is_empty() => {}
-                Ok(Some(value)) => give(&wanted.attribute, value),
-                // An unset number, date or switch comes as an empty string too.
-                Err(_) if raw.as_str().is_some_and(str::is_empty) => {}
-                Err(misfit) => misfits.add(&wanted.attribute, misfit.to_string()),
+            let misfit = match raw {
+                // Exchange writes many an unset string as an empty one, and so an unset number, date or switch.
+                Raw::Null | Raw::Text("") | Raw::List("[]") => None,
+                Raw::Text(text) => {
+                    wanted.give(value::show_text(text, wanted.kind, wanted.multi_valued), &mut give)
+                }
+                _ => match raw.plain_texts().filter(|_| wanted.multi_valued) {
+                    Some(texts) => wanted.give(Ok(value::show_texts(texts)), &mut give),
+                    None => {
+                        let plain = plain(wanted.property, raw.to_value());
+                        wanted.give(value::show(&plain, wanted.kind, wanted.multi_valued), &mut give)
+                    }
+                },
+            };
+            if let Some(misfit) = misfit {
+                misfits.add(&wanted.attribute, misfit.to_string());
             }
         }
     }
 }
 
 /// The plain form of the few properties that Graph shows as objects.
-fn plain(property: &str, raw: &Value) -> Option<Value> {
+fn plain(property: &str, raw: Value) -> Value {
     match (property, raw) {
-        ("manager", Value::Object(manager)) => Some(manager.get("id").cloned().unwrap_or(Value::Null)),
-        ("assignedLicenses", Value::Array(licences)) => {
-            Some(Value::Array(licences.iter().filter_map(|licence| licence.get("skuId").cloned()).collect()))
+        ("manager", Value::Object(mut manager)) => manager.remove("id").unwrap_or_default(),
+        ("assignedLicenses", Value::Array(mut licences)) => {
+            licences.iter_mut().filter_map(|licence| Some(licence.get_mut("skuId")?.take())).collect()
         }
-        _ => None,
+        (_, raw) => raw,
     }
 }
 

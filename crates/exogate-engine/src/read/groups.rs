@@ -41,16 +41,16 @@ pub fn slice(
 ) -> Result<Option<GroupSlice>, Unreadable> {
     const LISTING: &str = "the listing of groups";
     let id = required(record, "id", LISTING)?.to_owned();
-    if record.removed().is_some() {
+    if record.is_removed() {
         return Ok(None);
     }
     let mut memberships = Vec::new();
     for (property, role) in
         [("members@delta", MembershipRole::Member), ("owners@delta", MembershipRole::Owner)]
     {
-        for member in record.links(property).filter(|member| !member.is_removed()) {
+        for member in record.children(property).iter().filter(|member| !member.is_removed()) {
             let Some(id_of_member) = member.text("id") else {
-                return Err(unreadable(&member.to_record(), "id", "the list of a group's members"));
+                return Err(unreadable(member, "id", "the list of a group's members"));
             };
             memberships.push(MembershipRow {
                 group: id.clone(),

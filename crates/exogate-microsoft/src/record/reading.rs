@@ -1,92 +1,119 @@
-//! Reading records out of a body as it streams by: names shared within the body, values built once.
-//!
-//! Owns what is lost and what is not: no digit of a number is. Knows no envelope.
+//! Reading records out of a body as it streams by: of every property, only where it stands is noted.
 
-use super::{Record, is_type_companion};
+use super::{Field, Record, Span, is_type_companion};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
 
-/// Reads a body by what `read` makes of it; once more, and exactly, where a number lost digits. That the
-/// body is text at all is seen once for the whole, instead of once for each text in it.
+/// Reads a body by what `read` makes of it. That the body is text at all is seen once for the whole,
+/// instead of once for each text in it. The records become whole by the sheet that comes with them.
 pub(crate) fn read_body<T>(
     body: &[u8],
-    mut read: impl FnMut(&mut Json<'_>, &Reading) -> Result<T, serde_json::Error>,
-) -> Result<T, serde_json::Error> {
+    read: impl FnOnce(&mut Json<'_>, &Reading<'_>) -> Result<T, serde_json::Error>,
+) -> Result<(T, Arc<str>), serde_json::Error> {
     let body = std::str::from_utf8(body).map_err(serde_json::Error::custom)?;
-    let mut once = |reading: &Reading| {
-        let mut json = serde_json::Deserializer::from_str(body);
-        let value = read(&mut json, reading)?;
-        json.end()?;
-        Ok(value)
-    };
-    let quick = Reading::default();
-    let value = once(&quick)?;
-    if !quick.inexact.get() {
-        return Ok(value);
+    if u32::try_from(body.len()).is_err() {
+        return Err(serde_json::Error::custom("an answer of more than 4 GiB"));
     }
-    once(&Reading { exact: true, ..Reading::default() })
+    let reading = Reading { body, spill: RefCell::default(), room: Cell::new(0) };
+    let mut json = serde_json::Deserializer::from_str(body);
+    let value = read(&mut json, &reading)?;
+    json.end()?;
+    let spill = reading.spill.into_inner();
+    Ok((value, if spill.is_empty() { body.into() } else { [body, &spill].concat().into() }))
+}
+
+/// Reads the objects of a list, or a single one; what else is in it is skipped.
+pub(crate) fn read_list(json: &str) -> Result<Vec<Record>, serde_json::Error> {
+    let mut objects = Vec::new();
+    let ((), sheet) = read_body(json.as_bytes(), |json, reading| {
+        let records = RecordSeed::new(None, reading);
+        ListSeed { records, scalars: false, objects: &mut objects }.deserialize(json)
+    })?;
+    Ok(whole(objects, &sheet))
+}
+
+/// The records of a sheet.
+pub(crate) fn whole(objects: Vec<Fields>, sheet: &Arc<str>) -> Vec<Record> {
+    objects.into_iter().map(|fields| fields.on(sheet)).collect()
 }
 
 /// A body that is being read.
 pub(crate) type Json<'de> = serde_json::Deserializer<serde_json::de::StrRead<'de>>;
 
-/// What the reading of one body keeps beside what it reads.
+/// Where the properties of one object stand.
 #[derive(Default)]
-pub(crate) struct Reading {
-    /// The names of properties met so far, each once, in the order in which the first objects have
-    /// them; and the place of the name that comes next if an object is like the one before.
-    names: RefCell<Vec<Arc<str>>>,
-    next: Cell<usize>,
-    /// A number was met that may have lost digits.
-    inexact: Cell<bool>,
-    /// Every value is read out of its own text, which is slower and loses nothing.
-    exact: bool,
+pub(crate) struct Fields(Vec<Field>);
+
+impl Fields {
+    pub(crate) fn on(self, sheet: &Arc<str>) -> Record {
+        Record { sheet: Arc::clone(sheet), fields: self.0 }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, field: Field) {
+        self.0.push(field);
+    }
 }
 
-impl Reading {
-    /// Names beyond these are not shared: they are not properties of a listing.
-    const NAMES: usize = 512;
+/// What the reading of one body keeps beside what it reads.
+pub(crate) struct Reading<'b> {
+    body: &'b str,
+    /// Texts that do not stand in the body as they are, because they have escapes there.
+    spill: RefCell<String>,
+    /// How many properties the last object had: the next one probably has no more.
+    room: Cell<usize>,
+}
 
-    fn name(&self, name: &str) -> Arc<str> {
-        let mut names = self.names.borrow_mut();
-        let next = self.next.get();
-        let like = |known: &Arc<str>| **known == *name;
-        let place = if names.get(next).is_some_and(like) {
-            next
-        } else if let Some(place) = names.iter().position(like) {
-            place
-        } else if names.len() < Self::NAMES {
-            names.push(name.into());
-            names.len() - 1
-        } else {
-            return name.into();
+impl Reading<'_> {
+    /// Where a part of the body stands; what is no part of it is written behind it.
+    fn place(&self, text: &str) -> Span {
+        let offset = (text.as_ptr() as usize).wrapping_sub(self.body.as_ptr() as usize);
+        if offset.checked_add(text.len()).is_some_and(|end| end <= self.body.len()) {
+            return Span::new(offset, text.len());
+        }
+        let mut spill = self.spill.borrow_mut();
+        let start = self.body.len() + spill.len();
+        spill.push_str(text);
+        Span::new(start, text.len())
+    }
+
+    /// A property.
+    pub(crate) fn field<E: serde::de::Error>(&self, name: &str, value: &RawValue) -> Result<Field, E> {
+        let json = value.get();
+        let name = self.place(name);
+        let Some(text) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+            return Ok(Field { name, value: self.place(json), is_text: false });
         };
-        self.next.set(place + 1);
-        names.get(place).map_or_else(|| name.into(), Arc::clone)
+        let value = if memchr::memchr(b'\\', text.as_bytes()).is_none() {
+            self.place(text)
+        } else {
+            self.place(&serde_json::from_str::<String>(json).map_err(E::custom)?)
+        };
+        Ok(Field { name, value, is_text: true })
     }
 
-    /// An object begins.
-    fn record(&self) -> Record {
-        self.next.set(0);
-        Record { fields: Vec::with_capacity(self.names.borrow().len().min(64)) }
+    /// A scalar result, as a few functions and cmdlets give, becomes an object with one `value`.
+    fn scalar(&self, value: &str, is_text: bool) -> Fields {
+        Fields(vec![Field { name: self.place("value"), value: self.place(value), is_text }])
     }
 }
 
-/// Reads one object in a stream, keeping either every property or only the named ones; the rest
-/// is skipped without being built.
+/// Reads one object in a stream, keeping either every property or only the named ones.
 #[derive(Clone, Copy)]
 pub(crate) struct RecordSeed<'a> {
     keep: Option<&'a [&'a str]>,
-    reading: &'a Reading,
+    pub(crate) reading: &'a Reading<'a>,
 }
 
 impl<'a> RecordSeed<'a> {
-    pub(crate) fn new(keep: Option<&'a [&'a str]>, reading: &'a Reading) -> Self {
+    pub(crate) fn new(keep: Option<&'a [&'a str]>, reading: &'a Reading<'a>) -> Self {
         Self { keep, reading }
     }
 
@@ -96,100 +123,103 @@ impl<'a> RecordSeed<'a> {
 }
 
 impl<'de> DeserializeSeed<'de> for RecordSeed<'_> {
-    type Value = Record;
+    type Value = Fields;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Record, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for RecordSeed<'_> {
-    type Value = Record;
+    type Value = Fields;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record, A::Error> {
-        let mut record = self.reading.record();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Vec::with_capacity(self.reading.room.get());
         while let Some(Key(key)) = map.next_key()? {
             if self.wants(&key) {
-                let name = self.reading.name(&key);
-                let value = if self.reading.exact {
-                    let raw: &RawValue = map.next_value()?;
-                    value_of(raw).map_err(A::Error::custom)?
-                } else {
-                    map.next_value_seed(PlainSeed(&self.reading.inexact))?
-                };
-                record.fields.push((name, value));
+                fields.push(self.reading.field(&key, map.next_value()?)?);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(record)
+        self.reading.room.set(fields.len());
+        Ok(Fields(fields))
     }
 }
 
-/// A value as [`value_of`] gives it, read where it stands. Tells of numbers that it cannot read so.
-struct PlainSeed<'a>(&'a Cell<bool>);
+/// Reads a list of objects, null, one bare object or a bare scalar.
+pub(crate) struct ListSeed<'a> {
+    pub(crate) records: RecordSeed<'a>,
+    /// Scalars become objects; otherwise they are skipped.
+    pub(crate) scalars: bool,
+    pub(crate) objects: &'a mut Vec<Fields>,
+}
 
-impl<'de> DeserializeSeed<'de> for PlainSeed<'_> {
-    type Value = Value;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+impl ListSeed<'_> {
+    fn scalar(self, value: &str, is_text: bool) {
+        if self.scalars {
+            self.objects.push(self.records.reading.scalar(value, is_text));
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ListSeed<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for PlainSeed<'_> {
-    type Value = Value;
+impl<'de> Visitor<'de> for ListSeed<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
+        f.write_str("a list of objects")
     }
 
-    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
-        Ok(Value::Bool(flag))
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self { records, scalars, objects } = self;
+        // An element that is null is nothing.
+        while seq.next_element_seed(ListSeed { records, scalars, objects: &mut *objects })?.is_some() {}
+        Ok(())
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-        Ok(Value::from(number))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.objects.push(self.records.visit_map(map)?);
+        Ok(())
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(i64::try_from(number).map_or_else(|_| Value::String(number.to_string()), Value::from))
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        /// No whole number below it is read as a floating-point one.
-        const WHOLE: f64 = 1e18;
-        if number.abs() >= WHOLE {
-            self.0.set(true);
-        }
-        Ok(Value::from(number))
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.scalar(text, true);
+        Ok(())
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::from(text))
+    fn visit_bool<E>(self, flag: bool) -> Result<(), E> {
+        self.scalar(if flag { "true" } else { "false" }, false);
+        Ok(())
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.scalar(&number.to_string(), false);
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Value::Array(items))
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.scalar(&number.to_string(), false);
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((name, value)) = map.next_entry()? {
-            object.insert(name, value);
-        }
-        Ok(Value::Object(object))
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.scalar(&serde_json::Value::from(number).to_string(), false);
+        Ok(())
     }
 }
 
@@ -215,90 +245,39 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
     }
 }
 
-/// A value out of its own text. An integer that no 64-bit type holds would lose digits as a
-/// floating-point number (Exchange rule identities are such), so it is kept as text.
-pub(crate) fn value_of(raw: &RawValue) -> Result<Value, serde_json::Error> {
-    let text = raw.get();
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.len() > 18 && digits.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err() {
-        return Ok(Value::String(text.to_owned()));
-    }
-    serde_json::from_str(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_quick_reading_gives_what_the_exact_one_gives() {
-        for value in [
-            "0",
-            "-0",
-            "-1",
-            "7",
-            "1.5",
-            "1e3",
-            "999999999999999999",
-            "1000000000000000000",
-            "9223372036854775807",
-            "9223372036854775808",
-            "18446744073709551615",
-            "18446744073709551616",
-            "-9223372036854775808",
-            "-9223372036854775809",
-            "1e18",
-            "1e300",
-            "1E400",
-            "123456789012345678.5",
-            "\"a\\u00e9\\n\"",
-            "\"\"",
-            "null",
-            "true",
-            "[]",
-            "[1,[2,\"x\"],{\"y\":18446744073709551616}]",
-            "{\"a\":{\"b\":null},\"c\":18446744073709551615}",
-        ] {
-            let body = format!("{{\"x\":{value}}}");
-            let exact = serde_json::from_str::<&RawValue>(value).and_then(value_of).ok();
-            let read = Record::from_slice(body.as_bytes()).ok();
-            assert_eq!(read.as_ref().and_then(|record| record.get("x")), exact.as_ref(), "{value}");
-        }
-    }
-
-    #[test]
-    fn objects_of_one_body_share_names_and_keep_their_own_order() {
-        let body = br#"[{"a":1,"b":2,"c":3},{"a":4,"c":5},{"c":6,"d":7,"a":8},{}]"#;
-        let records = read_body(body, |json, reading| {
-            struct All<'a>(&'a Reading);
-            impl<'de> Visitor<'de> for All<'_> {
-                type Value = Vec<Record>;
-                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    f.write_str("objects")
-                }
-                fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                    let mut all = Vec::new();
-                    while let Some(one) = seq.next_element_seed(RecordSeed::new(None, self.0))? {
-                        all.push(one);
-                    }
-                    Ok(all)
-                }
-            }
-            json.deserialize_seq(All(reading))
-        })
-        .expect("well-formed");
+    fn objects_of_one_body_share_a_sheet_and_keep_their_own_order() {
+        let records = read_list(r#"[{"a":1,"b":2,"c":3},{"a":4,"c":5},null,7,{"c":6,"d":7,"a":8},{}]"#)
+            .expect("well-formed");
         let shown: Vec<String> =
             records.iter().map(|r| serde_json::to_string(r).expect("serializes")).collect();
         assert_eq!(shown, [r#"{"a":1,"b":2,"c":3}"#, r#"{"a":4,"c":5}"#, r#"{"c":6,"d":7,"a":8}"#, "{}"]);
-        assert!(Arc::ptr_eq(&records[0].fields[2].0, &records[2].fields[0].0));
+        assert!(records.iter().all(|record| Arc::ptr_eq(&record.sheet, &records[0].sheet)));
     }
 
     #[test]
-    fn only_the_named_properties_are_built() {
+    fn escapes_are_read_in_names_and_in_values() {
+        let body = r#"{"n\u0061me":"caf\u00e9 \"x\"","plain":"café","\t":["\n"],"z":"\\"}"#;
+        let record = Record::from_slice(body.as_bytes()).expect("well-formed");
+        assert_eq!(record.text("name"), Some("café \"x\""));
+        assert_eq!(record.text("plain"), Some("café"));
+        assert_eq!(record.texts("\t"), ["\n"]);
+        assert_eq!(record.text("z"), Some("\\"));
+        assert!(Record::from_slice(br#"{"a":"\ud800"}"#).is_err(), "half a character");
+        assert!(Record::from_slice(b"{\"a\":\"\xff\"}").is_err(), "no text");
+    }
+
+    #[test]
+    fn only_the_named_properties_are_noted() {
         let body = br#"{"a":1,"b":{"c":[1,2]},"d":"x"}"#;
-        let only_d =
-            |json: &mut Json<'_>, reading: &Reading| RecordSeed::new(Some(&["d"]), reading).deserialize(json);
-        let record = read_body(body, only_d).expect("ok");
+        let (fields, sheet) =
+            read_body(body, |json, reading| RecordSeed::new(Some(&["d"]), reading).deserialize(json))
+                .expect("ok");
+        let record = fields.on(&sheet);
         assert_eq!(record.len(), 1);
         assert_eq!(record.text("d"), Some("x"));
     }

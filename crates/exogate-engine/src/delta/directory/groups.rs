@@ -66,7 +66,7 @@ impl Groups {
         {
             for member in record.children(property) {
                 let Some(id) = member.id() else { continue };
-                let there = member.removed().is_none().then(|| crate::read::groups::member_kind(&member));
+                let there = (!member.is_removed()).then(|| crate::read::groups::member_kind(&member));
                 self.places.insert((group.to_owned(), role, id.to_ascii_lowercase()), there);
             }
         }

@@ -34,7 +34,7 @@ impl Applier for Users {
         let unannounced: BTreeSet<String> = round.store().unannounced_users(ids).await?.into_iter().collect();
         for record in records {
             let Some(id) = record.id().map(str::to_ascii_lowercase) else { continue };
-            if record.removed().is_some() {
+            if record.is_removed() {
                 self.seen.remove(&id);
                 self.new.remove(&id);
                 rows.remove(&id);
@@ -85,7 +85,7 @@ pub(super) async fn read_user(
         match round.or_stop(graph.get(&format!("users/{id}/manager"), &["id"])).await? {
             Ok(manager) => {
                 if let Some(manager) = manager.id() {
-                    record.set("manager", serde_json::json!({ "id": manager }));
+                    record = record.with("manager", &serde_json::json!({ "id": manager }));
                 }
             }
             Err(error) if error.is_not_found() => {}

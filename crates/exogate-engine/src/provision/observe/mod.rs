@@ -225,7 +225,7 @@ pub(super) fn read(
     multi_valued: bool,
 ) -> Option<AttributeValue> {
     let raw = record.get(property)?;
-    match value::read(raw, kind, multi_valued) {
+    match value::read(&raw.to_value(), kind, multi_valued) {
         Ok(Some(AttributeValue::Text(text))) if text.is_empty() => None,
         Ok(value) => value,
         // Shown in a form of its own; text is enough to see a change.
