@@ -7,7 +7,7 @@
 pub(crate) mod batch;
 
 use crate::record::Record;
-use crate::record::reading::{Fields, Key, ListSeed, RecordSeed, read_body, whole};
+use crate::record::reading::{Key, ListSeed, Object, RecordSeed, read_body, whole};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -167,14 +167,14 @@ pub(crate) fn trim(body: &[u8]) -> &[u8] {
 struct EnvelopeSeed<'a>(RecordSeed<'a>);
 
 impl<'de> DeserializeSeed<'de> for EnvelopeSeed<'_> {
-    type Value = (Vec<Fields>, Envelope);
+    type Value = (Vec<Object>, Envelope);
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
-    type Value = (Vec<Fields>, Envelope);
+    type Value = (Vec<Object>, Envelope);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an OData answer")
@@ -183,7 +183,7 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut envelope = Envelope::default();
         // Single objects sometimes come without the `value` around them.
-        let mut bare = Fields::default();
+        let mut bare = self.0.reading.begin();
         let mut objects = Vec::new();
         let mut listed = false;
         while let Some(Key(key)) = map.next_key()? {
@@ -213,7 +213,7 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
                     map.next_value::<IgnoredAny>()?;
                 }
                 name => {
-                    bare.push(self.0.reading.field(name, map.next_value()?)?);
+                    self.0.reading.add(&mut bare, name, map.next_value()?)?;
                 }
             }
         }

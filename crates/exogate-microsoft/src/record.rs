@@ -22,7 +22,16 @@ use std::sync::Arc;
 /// all objects of it hold together.
 #[derive(Clone, Default)]
 pub struct Record {
-    sheet: Arc<str>,
+    sheet: Arc<Sheet>,
+    /// From where to where the sheet has its properties.
+    first: usize,
+    end: usize,
+}
+
+/// An answer, and where in it all properties of its objects are.
+#[derive(Default)]
+pub(crate) struct Sheet {
+    text: Box<str>,
     fields: Vec<Field>,
 }
 
@@ -60,12 +69,16 @@ impl Record {
         Self::default()
     }
 
+    fn fields(&self) -> &[Field] {
+        self.sheet.fields.get(self.first..self.end).unwrap_or_default()
+    }
+
     fn name(&self, field: &Field) -> &str {
-        field.name.of(&self.sheet)
+        field.name.of(&self.sheet.text)
     }
 
     fn value(&self, field: &Field) -> Raw<'_> {
-        let value = field.value.of(&self.sheet);
+        let value = field.value.of(&self.sheet.text);
         if field.is_text { Raw::Text(value) } else { Raw::of_json(value) }
     }
 
@@ -79,13 +92,14 @@ impl Record {
     /// many records that are alike.
     #[must_use]
     pub fn find(&self, name: &str, guess: usize) -> Option<(usize, Raw<'_>)> {
-        let place = match self.fields.get(guess) {
+        let fields = self.fields();
+        let place = match fields.get(guess) {
             Some(field) if self.name(field) == name => Some(guess),
-            _ => self.fields.iter().position(|field| self.name(field) == name),
+            _ => fields.iter().position(|field| self.name(field) == name),
         };
         let like = |field: &Field| self.name(field).eq_ignore_ascii_case(name);
-        let place = place.or_else(|| self.fields.iter().position(like))?;
-        self.fields.get(place).map(|field| (place, self.value(field)))
+        let place = place.or_else(|| fields.iter().position(like))?;
+        fields.get(place).map(|field| (place, self.value(field)))
     }
 
     /// Whether the answer carried the property at all. In a delta an absent property means
@@ -154,7 +168,7 @@ impl Record {
     /// like a GUID, and is never taken for it.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        let graph = self.fields.iter().find(|field| self.name(field) == "id");
+        let graph = self.fields().iter().find(|field| self.name(field) == "id");
         let graph = graph.and_then(|id| self.value(id).as_str());
         graph.filter(|id| !id.is_empty()).or_else(|| self.text("ExternalDirectoryObjectId"))
     }
@@ -197,17 +211,17 @@ impl Record {
 
     /// Every property with its value, in the order of the answer.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Raw<'_>)> {
-        self.fields.iter().map(|field| (self.name(field), self.value(field)))
+        self.fields().iter().map(|field| (self.name(field), self.value(field)))
     }
 
     #[must_use]
     pub fn len(&self) -> usize {
-        self.fields.len()
+        self.end - self.first
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.len() == 0
     }
 
     /// The same object with this property: at the end, or in the place of the one of that name.
@@ -234,16 +248,16 @@ impl Record {
     /// # Errors
     /// When the bytes are not one well-formed JSON object.
     pub fn from_slice(body: &[u8]) -> Result<Record, serde_json::Error> {
-        let (fields, sheet) =
+        let (object, sheet) =
             read_body(body, |json, reading| RecordSeed::new(None, reading).deserialize(json))?;
-        Ok(fields.on(&sheet))
+        Ok(object.on(&sheet))
     }
 
     fn of<'a>(properties: impl IntoIterator<Item = (&'a str, Cow<'a, Value>)>) -> Record {
-        let mut sheet = String::new();
-        let mut write = |text: &str| {
-            sheet.push_str(text);
-            Span::new(sheet.len() - text.len(), text.len())
+        let mut text = String::new();
+        let mut write = |part: &str| {
+            text.push_str(part);
+            Span::new(text.len() - part.len(), part.len())
         };
         let field = |(name, value): (&str, Cow<'_, Value>)| {
             let name = write(name);
@@ -252,8 +266,8 @@ impl Record {
                 value => Field { name, value: write(&value.to_string()), is_text: false },
             }
         };
-        let fields = properties.into_iter().map(field).collect();
-        Record { fields, sheet: sheet.into() }
+        let fields: Vec<Field> = properties.into_iter().map(field).collect();
+        Record { first: 0, end: fields.len(), sheet: Arc::new(Sheet { text: text.into(), fields }) }
     }
 }
 
@@ -274,7 +288,7 @@ impl PartialEq for Record {
 
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.fields.len()))?;
+        let mut map = serializer.serialize_map(Some(self.len()))?;
         for (name, value) in self.iter() {
             map.serialize_entry(name, &value.to_value())?;
         }

@@ -25,14 +25,31 @@ impl Rendered {
 
     /// Adds one. They have to come in the order of their names, each once.
     pub fn push(&mut self, name: &str, value: &ShownValue<'_>) {
-        self.add(name, value);
+        self.begin(name);
+        match value {
+            ShownValue::Text(text) => self.write_text(text),
+            value => self.write(value),
+        }
     }
 
-    fn add(&mut self, name: &str, value: &impl Serialize) {
+    fn begin(&mut self, name: &str) {
         self.json.push(if self.json.is_empty() { b'{' } else { b',' });
-        // Neither texts nor the memory that they are written to can fail.
-        let _ = serde_json::to_writer(&mut self.json, name);
+        self.write_text(name);
         self.json.push(b':');
+    }
+
+    fn write_text(&mut self, text: &str) {
+        if is_plain(text.as_bytes()) {
+            self.json.push(b'"');
+            self.json.extend_from_slice(text.as_bytes());
+            self.json.push(b'"');
+        } else {
+            self.write(&text);
+        }
+    }
+
+    fn write(&mut self, value: &impl Serialize) {
+        // Neither texts nor the memory that they are written to can fail.
         let _ = serde_json::to_writer(&mut self.json, value);
     }
 
@@ -51,10 +68,20 @@ impl From<&Attributes> for Rendered {
     fn from(attributes: &Attributes) -> Self {
         let mut rendered = Self::default();
         for (name, value) in attributes {
-            rendered.add(name, value);
+            rendered.begin(name);
+            rendered.write(value);
         }
         rendered
     }
+}
+
+/// Whether a text needs no escapes in JSON: nearly all need none, and this sees it several bytes at a time.
+fn is_plain(text: &[u8]) -> bool {
+    const WIDE: usize = 16;
+    let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
+    let (wide, rest) = text.as_chunks::<WIDE>();
+    let special = |chunk: &[u8; WIDE]| chunk.iter().fold(false, |any, byte| any | is_special(byte));
+    !wide.iter().any(special) && !rest.iter().any(is_special)
 }
 
 #[cfg(test)]

@@ -1,29 +1,30 @@
 //! Reading records out of a body as it streams by: of every property, only where it stands is noted.
 
-use super::{Field, Record, Span, is_type_companion};
+use super::{Field, Record, Sheet, Span, is_type_companion};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
 /// Reads a body by what `read` makes of it. That the body is text at all is seen once for the whole,
-/// instead of once for each text in it. The records become whole by the sheet that comes with them.
+/// instead of once for each text in it. The objects become whole by the sheet that comes with them.
 pub(crate) fn read_body<T>(
     body: &[u8],
     read: impl FnOnce(&mut Json<'_>, &Reading<'_>) -> Result<T, serde_json::Error>,
-) -> Result<(T, Arc<str>), serde_json::Error> {
+) -> Result<(T, Arc<Sheet>), serde_json::Error> {
     let body = std::str::from_utf8(body).map_err(serde_json::Error::custom)?;
     if u32::try_from(body.len()).is_err() {
         return Err(serde_json::Error::custom("an answer of more than 4 GiB"));
     }
-    let reading = Reading { body, spill: RefCell::default(), room: Cell::new(0) };
+    let reading = Reading { body, spill: RefCell::default(), fields: RefCell::default() };
     let mut json = serde_json::Deserializer::from_str(body);
     let value = read(&mut json, &reading)?;
     json.end()?;
-    let spill = reading.spill.into_inner();
-    Ok((value, if spill.is_empty() { body.into() } else { [body, &spill].concat().into() }))
+    let (spill, fields) = (reading.spill.into_inner(), reading.fields.into_inner());
+    let text = if spill.is_empty() { body.into() } else { [body, &spill].concat().into() };
+    Ok((value, Arc::new(Sheet { text, fields })))
 }
 
 /// Reads the objects of a list, or a single one; what else is in it is skipped.
@@ -37,28 +38,27 @@ pub(crate) fn read_list(json: &str) -> Result<Vec<Record>, serde_json::Error> {
 }
 
 /// The records of a sheet.
-pub(crate) fn whole(objects: Vec<Fields>, sheet: &Arc<str>) -> Vec<Record> {
-    objects.into_iter().map(|fields| fields.on(sheet)).collect()
+pub(crate) fn whole(objects: Vec<Object>, sheet: &Arc<Sheet>) -> Vec<Record> {
+    objects.into_iter().map(|object| object.on(sheet)).collect()
 }
 
 /// A body that is being read.
 pub(crate) type Json<'de> = serde_json::Deserializer<serde_json::de::StrRead<'de>>;
 
-/// Where the properties of one object stand.
-#[derive(Default)]
-pub(crate) struct Fields(Vec<Field>);
+/// From where to where the sheet has the properties of one object.
+#[derive(Clone, Copy)]
+pub(crate) struct Object {
+    first: usize,
+    end: usize,
+}
 
-impl Fields {
-    pub(crate) fn on(self, sheet: &Arc<str>) -> Record {
-        Record { sheet: Arc::clone(sheet), fields: self.0 }
+impl Object {
+    pub(crate) fn on(self, sheet: &Arc<Sheet>) -> Record {
+        Record { sheet: Arc::clone(sheet), first: self.first, end: self.end }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(crate) fn push(&mut self, field: Field) {
-        self.0.push(field);
+        self.first == self.end
     }
 }
 
@@ -67,8 +67,7 @@ pub(crate) struct Reading<'b> {
     body: &'b str,
     /// Texts that do not stand in the body as they are, because they have escapes there.
     spill: RefCell<String>,
-    /// How many properties the last object had: the next one probably has no more.
-    room: Cell<usize>,
+    fields: RefCell<Vec<Field>>,
 }
 
 impl Reading<'_> {
@@ -84,8 +83,31 @@ impl Reading<'_> {
         Span::new(start, text.len())
     }
 
-    /// A property.
-    pub(crate) fn field<E: serde::de::Error>(&self, name: &str, value: &RawValue) -> Result<Field, E> {
+    /// An object that begins here, and has no property yet.
+    pub(crate) fn begin(&self) -> Object {
+        let here = self.fields.borrow().len();
+        Object { first: here, end: here }
+    }
+
+    /// Adds a property to the object that began last.
+    pub(crate) fn add<E: serde::de::Error>(
+        &self,
+        object: &mut Object,
+        name: &str,
+        value: &RawValue,
+    ) -> Result<(), E> {
+        let field = self.field(name, value)?;
+        self.push(object, field);
+        Ok(())
+    }
+
+    fn push(&self, object: &mut Object, field: Field) {
+        let mut fields = self.fields.borrow_mut();
+        fields.push(field);
+        object.end = fields.len();
+    }
+
+    fn field<E: serde::de::Error>(&self, name: &str, value: &RawValue) -> Result<Field, E> {
         let json = value.get();
         let name = self.place(name);
         let Some(text) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
@@ -100,8 +122,10 @@ impl Reading<'_> {
     }
 
     /// A scalar result, as a few functions and cmdlets give, becomes an object with one `value`.
-    fn scalar(&self, value: &str, is_text: bool) -> Fields {
-        Fields(vec![Field { name: self.place("value"), value: self.place(value), is_text }])
+    fn scalar(&self, value: &str, is_text: bool) -> Object {
+        let mut object = self.begin();
+        self.push(&mut object, Field { name: self.place("value"), value: self.place(value), is_text });
+        object
     }
 }
 
@@ -123,31 +147,30 @@ impl<'a> RecordSeed<'a> {
 }
 
 impl<'de> DeserializeSeed<'de> for RecordSeed<'_> {
-    type Value = Fields;
+    type Value = Object;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Object, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for RecordSeed<'_> {
-    type Value = Fields;
+    type Value = Object;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields = Vec::with_capacity(self.reading.room.get());
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let mut object = self.reading.begin();
         while let Some(Key(key)) = map.next_key()? {
             if self.wants(&key) {
-                fields.push(self.reading.field(&key, map.next_value()?)?);
+                self.reading.add(&mut object, &key, map.next_value()?)?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        self.reading.room.set(fields.len());
-        Ok(Fields(fields))
+        Ok(object)
     }
 }
 
@@ -156,7 +179,7 @@ pub(crate) struct ListSeed<'a> {
     pub(crate) records: RecordSeed<'a>,
     /// Scalars become objects; otherwise they are skipped.
     pub(crate) scalars: bool,
-    pub(crate) objects: &'a mut Vec<Fields>,
+    pub(crate) objects: &'a mut Vec<Object>,
 }
 
 impl ListSeed<'_> {
@@ -274,10 +297,10 @@ mod tests {
     #[test]
     fn only_the_named_properties_are_noted() {
         let body = br#"{"a":1,"b":{"c":[1,2]},"d":"x"}"#;
-        let (fields, sheet) =
+        let (object, sheet) =
             read_body(body, |json, reading| RecordSeed::new(Some(&["d"]), reading).deserialize(json))
                 .expect("ok");
-        let record = fields.on(&sheet);
+        let record = object.on(&sheet);
         assert_eq!(record.len(), 1);
         assert_eq!(record.text("d"), Some("x"));
     }
