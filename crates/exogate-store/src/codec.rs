@@ -97,6 +97,24 @@ impl Part {
         }
     }
 
+    /// Whether its attributes are found by the place of the row that identifies the object. Others have the
+    /// object's integer with them.
+    pub(crate) fn is_placed(self) -> bool {
+        matches!(self, Self::Users | Self::Mailboxes)
+    }
+
+    /// What deletes the attributes of the objects whose integers are in `oids`, before the rows go that
+    /// identify them; and then those.
+    pub(crate) fn deletions(self, oids: &str) -> impl Iterator<Item = String> {
+        let (identity, attributes) = (self.identity_table(), self.attribute_table());
+        let which = match identity.filter(|_| self.is_placed()) {
+            Some(identity) => format!("place IN (SELECT place FROM {identity} WHERE oid IN {oids})"),
+            None => format!("oid IN {oids}"),
+        };
+        std::iter::once(format!("DELETE FROM {attributes} WHERE {which}"))
+            .chain(identity.map(|identity| format!("DELETE FROM {identity} WHERE oid IN {oids}")))
+    }
+
     /// The table of its attributes.
     pub(crate) fn attribute_table(self) -> &'static str {
         match self {

@@ -21,6 +21,7 @@ const STEPS: &[(u32, &str)] = &[
     (6, include_str!("../migrations/0006_loading.sql")),
     (7, include_str!("../migrations/0007_service.sql")),
     (8, include_str!("../migrations/0008_authors.sql")),
+    (9, include_str!("../migrations/0009_places.sql")),
 ];
 
 /// Brings the file to the newest layout, or says why it cannot be ours.
@@ -84,4 +85,80 @@ fn check(connection: &Connection, path: &Path) -> Result<(), Fault> {
 
 fn checksum(sql: &str) -> String {
     Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of the layout of that version.
+    fn before(version: u32) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE layout (
+                     version INTEGER PRIMARY KEY, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL)",
+            )
+            .unwrap();
+        for (number, sql) in STEPS.iter().filter(|(number, _)| *number <= version) {
+            connection.execute_batch(sql).unwrap();
+            connection.execute("INSERT INTO layout VALUES (?1, ?2, 0)", (number, checksum(sql))).unwrap();
+        }
+        connection.pragma_update(None, "user_version", version).unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection
+    }
+
+    fn indices(connection: &Connection) -> Vec<String> {
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name";
+        let mut statement = connection.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn attributes_are_moved_to_the_place_of_their_object() {
+        for aside in [false, true] {
+            let mut connection = before(8);
+            connection
+                .execute_batch(
+                    "INSERT INTO users (oid, source, upn, disabled) VALUES (5, 1, 'a', 0), (3, 1, 'b', 0), (9, 1, 'c', 0);
+                     DELETE FROM users WHERE oid = 5;
+                     INSERT INTO user_attributes VALUES (9, '9'), (7, 'of nobody'), (3, '3');
+                     INSERT INTO mailboxes (oid, source, kind, display_name, primary_smtp)
+                         VALUES (3, 1, 'UserMailbox', 'b', 'b@contoso.com');
+                     INSERT INTO mailbox_attributes VALUES (3, 'm3');",
+                )
+                .unwrap();
+            if aside {
+                // As whoever was killed while it loaded an empty store leaves it.
+                for name in
+                    ["users_by_oid", "user_attributes_by_oid", "mailbox_attributes_by_oid", "marks_by_oid"]
+                {
+                    connection
+                        .execute(
+                            "INSERT INTO indices_aside SELECT name, sql FROM sqlite_schema WHERE name = ?1",
+                            [name],
+                        )
+                        .unwrap();
+                    connection.execute_batch(&format!("DROP INDEX {name}")).unwrap();
+                }
+            }
+            migrate(&mut connection, Path::new("state.db"), 0).unwrap();
+            crate::write::loading::end(&connection).unwrap();
+            connection.execute_batch("VACUUM").unwrap();
+            let read = |sql: &str| -> Vec<(i64, String)> {
+                let mut statement = connection.prepare(sql).unwrap();
+                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+                rows.collect::<Result<_, _>>().unwrap()
+            };
+            let users = read("SELECT oid, json FROM users JOIN user_attributes USING (place) ORDER BY place");
+            assert_eq!(users, [(3, "3".to_owned()), (9, "9".to_owned())]);
+            let mailboxes = read("SELECT oid, json FROM mailboxes JOIN mailbox_attributes USING (place)");
+            assert_eq!(mailboxes, [(3, "m3".to_owned())]);
+            assert_eq!(read("SELECT count(*), '' FROM user_attributes"), [(2, String::new())]);
+            let mut new = Connection::open_in_memory().unwrap();
+            migrate(&mut new, Path::new("state.db"), 0).unwrap();
+            assert_eq!(indices(&connection), indices(&new), "aside: {aside}");
+        }
+    }
 }

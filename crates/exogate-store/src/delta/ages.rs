@@ -161,7 +161,7 @@ pub(super) fn users_with(
     value: &str,
 ) -> Result<Vec<UserRow>, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT u.oid FROM users u JOIN user_attributes a ON a.oid = u.oid
+        "SELECT u.oid FROM users u JOIN user_attributes a ON a.place = u.place
          WHERE u.source = ?1 AND lower(json_extract(a.json, '$.' || ?2)) = lower(?3)",
     )?;
     let oids = statement

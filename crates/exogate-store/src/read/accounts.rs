@@ -95,9 +95,9 @@ macro_rules! account {
                  m.kind, m.display_name, m.primary_smtp, m.exchange_guid, m.name, m.alias,
                  m.distinguished_name, m.legacy_dn, m.upn, b.json, c.json, u.oid",
             $columns,
-            " FROM users u CROSS JOIN ids i ON i.oid = u.oid CROSS JOIN user_attributes a ON a.oid = u.oid
+            " FROM users u CROSS JOIN ids i ON i.oid = u.oid CROSS JOIN user_attributes a ON a.place = u.place
                  CROSS JOIN marks f ON f.part = 1 AND f.source = ?2 AND f.oid = u.oid
-                 LEFT JOIN mailboxes m ON m.oid = u.oid LEFT JOIN mailbox_attributes b ON b.oid = u.oid
+                 LEFT JOIN mailboxes m ON m.oid = u.oid LEFT JOIN mailbox_attributes b ON b.place = m.place
                  LEFT JOIN cas_attributes c ON c.oid = u.oid",
             $joins,
             $which

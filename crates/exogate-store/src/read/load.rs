@@ -78,7 +78,7 @@ pub(super) fn mailbox_in(row: &Row<'_>, key: String, first: usize) -> Result<Mai
 /// A user and its source.
 pub(crate) fn user(connection: &Connection, oid: i64) -> Result<Option<(UserRow, i64)>, Fault> {
     let sql = "SELECT i.id, u.upn, u.display_name, u.mail, u.disabled, u.sid, a.json, u.source
-               FROM users u JOIN ids i ON i.oid = u.oid JOIN user_attributes a ON a.oid = u.oid
+               FROM users u JOIN ids i ON i.oid = u.oid JOIN user_attributes a ON a.place = u.place
                WHERE u.oid = ?1";
     one(connection, sql, oid, |row| Ok((user_in(row)?, row.get(7)?)))
 }
@@ -87,7 +87,7 @@ pub(crate) fn user(connection: &Connection, oid: i64) -> Result<Option<(UserRow,
 pub(crate) fn mailbox(connection: &Connection, oid: i64) -> Result<Option<(MailboxRow, i64)>, Fault> {
     let sql = "SELECT i.id, m.kind, m.display_name, m.primary_smtp, m.exchange_guid, m.name, m.alias,
                    m.distinguished_name, m.legacy_dn, m.upn, a.json, m.source
-               FROM mailboxes m JOIN ids i ON i.oid = m.oid JOIN mailbox_attributes a ON a.oid = m.oid
+               FROM mailboxes m JOIN ids i ON i.oid = m.oid JOIN mailbox_attributes a ON a.place = m.place
                WHERE m.oid = ?1";
     one(connection, sql, oid, |row| Ok((mailbox_in(row, row.get(0)?, 1)?, row.get(11)?)))
 }

@@ -17,13 +17,11 @@ use crate::codec::{self, Part};
 use crate::error::Fault;
 
 /// The indices that are set aside, and the part of the state that alone fills the table.
-const ASIDE: [(&str, Option<Part>); 10] = [
+const ASIDE: [(&str, Option<Part>); 8] = [
     ("users_by_oid", Some(Part::Users)),
     ("users_by_upn", Some(Part::Users)),
-    ("user_attributes_by_oid", Some(Part::Users)),
     ("mailboxes_by_oid", Some(Part::Mailboxes)),
     ("mailboxes_by_address", Some(Part::Mailboxes)),
-    ("mailbox_attributes_by_oid", Some(Part::Mailboxes)),
     ("cas_attributes_by_oid", Some(Part::Cas)),
     ("ids_by_id", None),
     ("marks_by_oid", None),

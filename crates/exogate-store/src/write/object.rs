@@ -3,10 +3,10 @@
 
 use exogate_model::account::Attributes;
 use exogate_model::value::AttributeValue;
-use rusqlite::{Connection, Statement};
+use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
-use super::statements::Statements;
+use super::statements::{Before, Identity, Statements};
 use crate::codec::{self, Part};
 use crate::error::Fault;
 use crate::rows::{GroupExchangeRow, GroupRow, MailboxRow, UserRow};
@@ -179,61 +179,51 @@ impl Object {
     pub(crate) fn store(
         &self,
         statements: &mut Statements<'_>,
-        source: i64,
-        oid: i64,
+        before: Before,
+        (source, oid): (i64, i64),
         json: &str,
     ) -> Result<(), Fault> {
-        let of_part = statements.of(self.part())?;
-        if let Some(identity) = &mut of_part.identity {
-            self.store_columns(identity, source, oid)?;
-        }
-        of_part.attributes.execute((oid, json))?;
+        let of_part = statements.of(self.part(), before)?;
+        let key = match &mut of_part.identity {
+            Some(identity) => self.store_columns(identity, source, oid)?,
+            None => oid,
+        };
+        of_part.attributes.execute((key, json))?;
         Ok(())
     }
 
-    fn store_columns(&self, statement: &mut Statement<'_>, source: i64, oid: i64) -> Result<usize, Fault> {
-        Ok(match self {
-            Self::User(user) => statement.execute((
+    fn store_columns(&self, identity: &mut Identity<'_>, source: i64, oid: i64) -> Result<i64, Fault> {
+        match self {
+            Self::User(user) => {
+                let (name, mail, sid) = (&user.display_name, &user.mail, &user.sid);
+                identity.put(oid, (oid, source, &user.upn, name, mail, user.disabled, sid))
+            }
+            Self::Mailbox(mailbox) => identity.put(
                 oid,
-                source,
-                &user.upn,
-                &user.display_name,
-                &user.mail,
-                user.disabled,
-                &user.sid,
-            ))?,
-            Self::Mailbox(mailbox) => statement.execute((
-                oid,
-                source,
-                mailbox.kind.recipient_type_details(),
-                &mailbox.display_name,
-                &mailbox.primary_smtp,
-                &mailbox.exchange_guid,
-                &mailbox.name,
-                &mailbox.alias,
-                &mailbox.distinguished_name,
-                &mailbox.legacy_dn,
-                &mailbox.upn,
-            ))?,
-            Self::Cas(..) => 0,
-            Self::Group(group) => statement.execute((
-                oid,
-                source,
-                codec::id(&group.id),
-                group.kind.name(),
-                &group.display_name,
-                &group.mail,
-                &group.sid,
-            ))?,
-            Self::GroupExchange(group) => statement.execute((
-                oid,
-                source,
-                &group.exchange_guid,
-                &group.name,
-                &group.alias,
-                &group.distinguished_name,
-            ))?,
-        })
+                (
+                    oid,
+                    source,
+                    mailbox.kind.recipient_type_details(),
+                    &mailbox.display_name,
+                    &mailbox.primary_smtp,
+                    &mailbox.exchange_guid,
+                    &mailbox.name,
+                    &mailbox.alias,
+                    &mailbox.distinguished_name,
+                    &mailbox.legacy_dn,
+                    &mailbox.upn,
+                ),
+            ),
+            Self::Cas(..) => Ok(oid),
+            Self::Group(group) => {
+                let (id, kind, name) = (codec::id(&group.id), group.kind.name(), &group.display_name);
+                identity.put(oid, (oid, source, id, kind, name, &group.mail, &group.sid))
+            }
+            Self::GroupExchange(group) => {
+                let (guid, name, alias) = (&group.exchange_guid, &group.name, &group.alias);
+                identity.put(oid, (oid, source, guid, name, alias, &group.distinguished_name))
+            }
+        }
     }
 
     /// The state that is stored now of the same object.

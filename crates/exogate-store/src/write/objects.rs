@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::marks::Marks;
 use super::object::{Object, Prepared};
-use super::statements::Statements;
+use super::statements::{Before, Statements};
 use super::{Context, Outcome, feed, ids};
 use crate::codec::Part;
 use crate::error::Fault;
@@ -35,11 +35,11 @@ pub(crate) fn put_of(
     let part = prepared.object.part();
     let is_probably_new = is_new || context.is_fresh(part.coverage());
     if is_probably_new && add_mark(statements, context, prepared, oid)? {
-        return created(statements, context, prepared, oid);
+        return created(statements, Before::Perhaps, context, prepared, oid);
     }
     let Some(mark) = mark(connection, context.source, part, oid)? else {
         add_mark(statements, context, prepared, oid)?;
-        return created(statements, context, prepared, oid);
+        return created(statements, Before::Perhaps, context, prepared, oid);
     };
     if mark.hash == prepared.hash {
         if mark.seen_run != context.run {
@@ -50,7 +50,7 @@ pub(crate) fn put_of(
     if is_told(connection, context, part, oid, mark.first_run)? {
         announce_difference(connection, context, prepared, oid)?;
     }
-    prepared.object.store(statements, context.source, oid, &prepared.json)?;
+    prepared.object.store(statements, Before::Perhaps, (context.source, oid), &prepared.json)?;
     see(connection, context, part, oid, &prepared.hash)?;
     Ok(Outcome::Changed)
 }
@@ -64,7 +64,7 @@ pub(crate) fn put_new(
     oid: i64,
 ) -> Result<(), Fault> {
     marks.add(prepared.object.part(), oid, prepared.hash);
-    created(statements, context, prepared, oid)?;
+    created(statements, Before::Nothing, context, prepared, oid)?;
     Ok(())
 }
 
@@ -83,11 +83,12 @@ fn add_mark(
 
 fn created(
     statements: &mut Statements<'_>,
+    before: Before,
     context: &Context,
     prepared: &Prepared,
     oid: i64,
 ) -> Result<Outcome, Fault> {
-    prepared.object.store(statements, context.source, oid, &prepared.json)?;
+    prepared.object.store(statements, before, (context.source, oid), &prepared.json)?;
     if base(prepared.object.part()).is_some() {
         announce_addition(statements.connection, context, prepared, oid)?;
     }

@@ -104,8 +104,8 @@ pub(crate) fn erase_one(
             .execute((oid, context.run))?;
     }
     for part in std::iter::once(part).chain(added) {
-        for table in part.identity_table().into_iter().chain([part.attribute_table()]) {
-            connection.prepare_cached(&format!("DELETE FROM {table} WHERE oid = ?1"))?.execute([oid])?;
+        for sql in part.deletions("(?1)") {
+            connection.prepare_cached(&sql)?.execute([oid])?;
         }
         connection
             .prepare_cached("DELETE FROM marks WHERE part = ?1 AND source = ?2 AND oid = ?3")?
@@ -206,8 +206,8 @@ fn delete_objects(
 /// Deletes what `part` holds of the objects that are doomed in `by`.
 fn erase(connection: &Connection, context: &Context, part: Part, by: Part) -> Result<(), Fault> {
     let doomed = "(SELECT oid FROM temp.doomed WHERE part = ?1)";
-    for table in part.identity_table().into_iter().chain([part.attribute_table()]) {
-        connection.execute(&format!("DELETE FROM {table} WHERE oid IN {doomed}"), [by.number()])?;
+    for sql in part.deletions(doomed) {
+        connection.execute(&sql, [by.number()])?;
     }
     connection.execute(
         &format!("DELETE FROM marks WHERE part = ?2 AND source = ?3 AND oid IN {doomed}"),

@@ -1,22 +1,53 @@
 //! The statements that store objects: looked up once for all the objects of a batch.
 
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::{CachedStatement, Connection, Params};
 
 use crate::codec::Part;
 use crate::error::Fault;
+
+/// What is stored already where an object is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nothing: that is known. Needs no index.
+    Nothing,
+    /// Perhaps something.
+    Perhaps,
+}
+
+impl Before {
+    const COUNT: usize = 2;
+}
 
 /// Statements, each there once it is needed.
 pub(crate) struct Statements<'c> {
     pub(crate) connection: &'c Connection,
     mark: Option<CachedStatement<'c>>,
-    parts: [Option<OfPart<'c>>; Part::COUNT],
+    parts: [[Option<OfPart<'c>>; Part::COUNT]; Before::COUNT],
 }
 
 /// What stores an object of one part.
 pub(crate) struct OfPart<'c> {
     /// What look-ups and scans need, where the part has that.
-    pub(crate) identity: Option<CachedStatement<'c>>,
+    pub(crate) identity: Option<Identity<'c>>,
     pub(crate) attributes: CachedStatement<'c>,
+}
+
+/// What stores the row that identifies an object.
+pub(crate) struct Identity<'c> {
+    connection: &'c Connection,
+    statement: CachedStatement<'c>,
+    key: Key,
+}
+
+/// Where the key comes from under which the attributes of an object are stored.
+#[derive(Clone, Copy)]
+enum Key {
+    /// It is the object's integer.
+    Integer,
+    /// It is the place of the row that was just added.
+    Added,
+    /// It is the place that the statement tells.
+    Told,
 }
 
 impl<'c> Statements<'c> {
@@ -36,23 +67,23 @@ impl<'c> Statements<'c> {
     }
 
     /// Stores an object of a part over what was there.
-    pub(crate) fn of(&mut self, part: Part) -> Result<&mut OfPart<'c>, Fault> {
-        Ok(match &mut self.parts[part.index()] {
+    pub(crate) fn of(&mut self, part: Part, before: Before) -> Result<&mut OfPart<'c>, Fault> {
+        Ok(match &mut self.parts[before as usize][part.index()] {
             Some(of_part) => of_part,
-            none => none.insert(OfPart::new(self.connection, part)?),
+            none => none.insert(OfPart::new(self.connection, part, before)?),
         })
     }
 }
 
 impl<'c> OfPart<'c> {
-    fn new(connection: &'c Connection, part: Part) -> Result<Self, Fault> {
+    fn new(connection: &'c Connection, part: Part, before: Before) -> Result<Self, Fault> {
         let identity = match part {
             Part::Users => Some(
-                "INSERT OR REPLACE INTO users (oid, source, upn, display_name, mail, disabled, sid)
+                "INSERT INTO users (oid, source, upn, display_name, mail, disabled, sid)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             ),
             Part::Mailboxes => Some(
-                "INSERT OR REPLACE INTO mailboxes (oid, source, kind, display_name, primary_smtp,
+                "INSERT INTO mailboxes (oid, source, kind, display_name, primary_smtp,
                      exchange_guid, name, alias, distinguished_name, legacy_dn, upn)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             ),
@@ -67,11 +98,60 @@ impl<'c> OfPart<'c> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             ),
         };
-        let table = part.attribute_table();
-        let attributes = format!("INSERT OR REPLACE INTO {table} (oid, json) VALUES (?1, ?2)");
-        Ok(Self {
-            identity: identity.map(|sql| connection.prepare_cached(sql)).transpose()?,
-            attributes: connection.prepare_cached(&attributes)?,
-        })
+        // A row keeps its place whatever becomes of it: the attributes are found by that.
+        let over = match part {
+            Part::Users => {
+                " ON CONFLICT (oid) DO UPDATE SET source = excluded.source, upn = excluded.upn,
+                     display_name = excluded.display_name, mail = excluded.mail, disabled = excluded.disabled,
+                     sid = excluded.sid
+                 RETURNING place"
+            }
+            Part::Mailboxes => {
+                " ON CONFLICT (oid) DO UPDATE SET source = excluded.source, kind = excluded.kind,
+                     display_name = excluded.display_name, primary_smtp = excluded.primary_smtp,
+                     exchange_guid = excluded.exchange_guid, name = excluded.name, alias = excluded.alias,
+                     distinguished_name = excluded.distinguished_name, legacy_dn = excluded.legacy_dn,
+                     upn = excluded.upn
+                 RETURNING place"
+            }
+            Part::Cas | Part::Groups | Part::DynamicGroups | Part::GroupExchange => "",
+        };
+        let (key, over) = match (part.is_placed(), before) {
+            (false, _) => (Key::Integer, ""),
+            (true, Before::Nothing) => (Key::Added, ""),
+            (true, Before::Perhaps) => (Key::Told, over),
+        };
+        let identity = identity
+            .map(|sql| {
+                let statement = connection.prepare_cached(&format!("{sql}{over}"))?;
+                Ok::<_, Fault>(Identity { connection, statement, key })
+            })
+            .transpose()?;
+        let (table, column) = (part.attribute_table(), if part.is_placed() { "place" } else { "oid" });
+        let attributes = format!("INSERT OR REPLACE INTO {table} ({column}, json) VALUES (?1, ?2)");
+        Ok(Self { identity, attributes: connection.prepare_cached(&attributes)? })
+    }
+}
+
+impl Identity<'_> {
+    /// Stores the row of an object; gives the key under which its attributes are stored.
+    pub(crate) fn put(&mut self, oid: i64, values: impl Params) -> Result<i64, Fault> {
+        match self.key {
+            Key::Integer => {
+                self.statement.execute(values)?;
+                Ok(oid)
+            }
+            Key::Added => {
+                self.statement.execute(values)?;
+                Ok(self.connection.last_insert_rowid())
+            }
+            Key::Told => {
+                let mut rows = self.statement.query(values)?;
+                let place = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get(0)?;
+                // It is over when it says so.
+                while rows.next()?.is_some() {}
+                Ok(place)
+            }
+        }
     }
 }

@@ -147,8 +147,8 @@ fn leave(connection: &Connection, context: &Context, oid: i64) -> Result<(), Fau
 
 /// Forgets what a part holds of an object.
 fn forget(connection: &Connection, context: &Context, part: Part, oid: i64) -> Result<(), Fault> {
-    for table in part.identity_table().into_iter().chain([part.attribute_table()]) {
-        connection.execute(&format!("DELETE FROM {table} WHERE oid = ?1"), [oid])?;
+    for sql in part.deletions("(?1)") {
+        connection.execute(&sql, [oid])?;
     }
     connection.execute(
         "DELETE FROM marks WHERE part = ?1 AND source = ?2 AND oid = ?3",
