@@ -229,7 +229,9 @@ impl Writer {
                 worked += began.elapsed();
                 bytes += if let Bond::Shared(bytes) = bond { bytes } else { 0 };
                 if bytes < MUCH {
-                    entry = next(worked.min(LINGER));
+                    // With an index to make, there is something better to do than to wait.
+                    let patience = if memory.has_due() { Duration::ZERO } else { worked.min(LINGER) };
+                    entry = next(patience);
                 }
             }
             Ok(())
@@ -252,6 +254,27 @@ impl Writer {
     pub(crate) fn load(&mut self, loading: Loading) {
         self.memory.load(loading);
         self.pace = Pace::begin();
+    }
+
+    /// What comes of objects and memberships from now on is little.
+    pub(crate) fn complete_objects(&mut self) {
+        self.memory.complete_objects();
+    }
+
+    /// Makes one index of those that the loading of an empty store set aside, if one is due; whether one
+    /// was.
+    fn make_due(&mut self) -> bool {
+        let is_due = self.memory.has_due();
+        if is_due {
+            let began = Instant::now();
+            let made =
+                self.transact_on(Touches::Batches, |transaction, memory, _| memory.make_due(transaction));
+            if let Err(error) = made {
+                tracing::debug!(%error, "an index of the store was not made; whatever is written next makes it");
+            }
+            self.pace.worked += began.elapsed();
+        }
+        is_due
     }
 
     /// Ends the loading of an empty store where it is too slow to be worth it. Indices that could not
@@ -325,7 +348,13 @@ pub(crate) fn work(mut writer: Writer, jobs: &Receiver<Job>) {
     const TICK: Duration = Duration::from_secs(1);
     let mut pending = None;
     loop {
-        match pending.take().map_or_else(|| jobs.recv_timeout(TICK), Ok) {
+        let job = pending.take().or_else(|| jobs.try_recv().ok());
+        let job = match job {
+            Some(job) => Ok(job),
+            None if writer.make_due() => Err(RecvTimeoutError::Timeout),
+            None => jobs.recv_timeout(TICK),
+        };
+        match job {
             Ok(Job::Alone(work)) => work(&mut writer),
             Ok(Job::Entry(entry)) => {
                 let own = entry.bond == Bond::Own;

@@ -146,6 +146,73 @@ async fn what_a_killed_process_left_is_put_right_by_whoever_opens_the_store() {
     assert_eq!(dump(&source).await, undisturbed().await);
 }
 
+/// Names of the indices that are aside.
+fn aside(bench: &Bench) -> Vec<String> {
+    let connection = rusqlite::Connection::open(bench.path()).unwrap();
+    let mut statement =
+        connection.prepare("SELECT name FROM indices_aside WHERE sql <> '' ORDER BY name").unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// Writes until whatever is due must have been made.
+async fn pass(run: &RunHandle) {
+    for _ in 0..40 {
+        run.write(Batch { stream: "others".into(), ..Batch::default() }).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn indices_are_made_one_by_one_while_others_read_on() {
+    let done = |batch: Batch| Batch {
+        checkpoint: Some(Checkpoint { done: true, ..Checkpoint::default() }),
+        ..batch
+    };
+    let users = done(Batch { mailboxes: Vec::new(), groups: Vec::new(), ..some() });
+    let others = Batch { users: Vec::new(), memberships: Vec::new(), grant_sets: Vec::new(), ..some() };
+    for kills in [false, true] {
+        let first = Bench::new();
+        let source = first.source().await;
+        let run = begin(&source).await;
+        run.write(Batch { users: more().users, ..Batch::default() }).await.unwrap();
+        run.write(users.clone()).await.unwrap();
+        pass(&run).await;
+        let left = aside(&first);
+        assert!(left.iter().all(|name| !name.starts_with("users")), "{left:?}");
+        assert!(left.iter().any(|name| name.starts_with("mailboxes")), "{left:?}");
+        assert!(left.iter().any(|name| name.starts_with("marks")), "{left:?}");
+        let bench = Bench::new();
+        let (_kept, run, source) = if kills {
+            for name in ["state.db", "state.db-wal"] {
+                fs::copy(first.folder.path().join(name), bench.folder.path().join(name)).unwrap();
+            }
+            bench.clock.forward(60);
+            let source = bench.source().await;
+            assert_eq!(aside(&bench), Vec::<String>::new());
+            (Some(run), begin(&source).await, source)
+        } else {
+            (None, run, source)
+        };
+        run.write(others.clone()).await.unwrap();
+        run.write(Batch { cas: more().cas, memberships: more().memberships, ..Batch::default() })
+            .await
+            .unwrap();
+        run.objects_ended().unwrap();
+        pass(&run).await;
+        if !kills {
+            let left = aside(&first);
+            assert!(
+                left.iter().all(|name| name.starts_with("mailboxes") || name.starts_with("cas")),
+                "{left:?}"
+            );
+        }
+        // What comes once more is known.
+        let sees = run.write(Batch { users: more().users, ..Batch::default() }).await.unwrap();
+        assert_eq!((sees.created, sees.unchanged), (0, 2));
+        finish(&run).await;
+        assert_eq!(dump(&source).await, undisturbed().await, "kills: {kills}");
+    }
+}
+
 #[tokio::test]
 async fn of_many_memberships_those_that_are_known_already_count_as_such() {
     let bench = Bench::new();

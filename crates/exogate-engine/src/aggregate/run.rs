@@ -112,9 +112,18 @@ pub(crate) async fn read_streams(
         tasks.spawn(carried(reading.instrument(span)));
     }
     drop(links);
+    let mut bring_objects: Vec<_> =
+        results.keys().copied().filter(|kind| !kind.brings_only_rights()).collect();
     while let Some(ended) = tasks.join_next().await {
         // A task that broke down leaves the word it was given above.
         let Ok((kind, done)) = ended else { continue };
+        bring_objects.retain(|other| *other != kind);
+        if bring_objects.is_empty()
+            && !kind.brings_only_rights()
+            && let Err(error) = run.objects_ended()
+        {
+            tracing::debug!(%error, "the store was not told that all objects were read");
+        }
         if matches!(done, Err(StreamError::Store(_))) {
             halt.cancel();
         }

@@ -95,6 +95,11 @@ impl StreamKind {
         }
     }
 
+    /// Whether all that the stream brings are rights on mailboxes.
+    pub(crate) fn brings_only_rights(self) -> bool {
+        matches!(self, Self::SendAs | Self::MailboxPermissions)
+    }
+
     /// What the stream speaks for once it is complete.
     pub(crate) fn covers(self) -> &'static [Coverage] {
         match self {

@@ -99,7 +99,7 @@ pub(super) struct UnderWay {
 
 impl UnderWay {
     /// Batches of one stream that may be in memory at once; each is a page.
-    const HELD: usize = 3;
+    const HELD: usize = 8;
 
     /// Adds one; waits until the oldest is out of memory if these are enough.
     pub async fn add(&mut self, submitted: Submitted) -> Result<(), StoreError> {

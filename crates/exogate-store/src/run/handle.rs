@@ -22,6 +22,7 @@ use crate::store::Entered;
 use crate::write::batch::PreparedBatch;
 use crate::write::memory::Memory;
 use crate::write::{self, Context, labels, loading, settle, settle_grants};
+use crate::writer::Writer;
 use crate::{codec, lease, read};
 
 /// A run that this process holds. Cheap to clone; the last clone dropped lets go of it, and it
@@ -176,6 +177,15 @@ impl RunHandle {
             StoreError::RunBroken { source_name }
         };
         Ok(Submitted(self.inner.source.store().submit(bytes, work, failed).await?))
+    }
+
+    /// All objects and memberships are read, if not all rights: what needs them to be complete can be
+    /// begun.
+    pub fn objects_ended(&self) -> Result<(), StoreError> {
+        if self.inner.may_load.load(Ordering::Acquire) {
+            self.inner.source.store().send(Writer::complete_objects)?;
+        }
+        Ok(())
     }
 
     /// Everything is read: the store makes the indices that it set aside, if it did, while others read.

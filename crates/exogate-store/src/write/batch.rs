@@ -100,8 +100,7 @@ impl PreparedBatch {
         if let Some(checkpoint) = &self.checkpoint {
             set_checkpoint(connection, context.run, &self.stream, checkpoint)?;
             if let (true, Some(last)) = (checkpoint.done, self.objects.last()) {
-                drop(statements);
-                memory.complete(connection, last.object.part())?;
+                memory.complete(last.object.part());
             }
         }
         connection
@@ -115,6 +114,8 @@ impl PreparedBatch {
                 outcome.changed as i64,
                 outcome.unchanged as i64,
             ))?;
+        drop(statements);
+        memory.advance(connection)?;
         Ok(outcome)
     }
 }

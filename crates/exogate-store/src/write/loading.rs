@@ -1,13 +1,14 @@
 //! The first load of an empty store. While all that comes is new, the indices that only look-ups need
-//! are set aside, and made in one go when somebody needs them: sorted, that costs a fraction of what
-//! it costs row by row.
+//! are set aside, and made when little more will come that belongs into them: sorted, that costs a
+//! fraction of what it costs row by row. One at a time, so that nobody who has something to store waits
+//! for long; all that are left in one go when somebody needs them.
 //!
 //! What the indices would tell the one who loads, this remembers instead: which ids have an integer,
 //! and which objects are stored. An object that comes twice, anybody else who writes, and more than is
 //! to be remembered: each ends it. That indices are aside is written in the store, so whoever opens it
 //! after a crash makes them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use rusqlite::{Connection, OptionalExtension};
@@ -27,6 +28,10 @@ const ASIDE: [(&str, Option<Part>); 8] = [
     ("marks_by_oid", None),
     ("memberships_by_member", None),
 ];
+/// Beside the indices that are aside, as long as the loading is under way.
+const UNDER_WAY: &str = "loading";
+/// Batches that are written before the next index that is due is made, if the writer is never idle.
+const BETWEEN: usize = 4;
 /// Ids that are remembered at most: some sixteen MiB, and sorting them takes no more.
 const MOST: usize = 400_000;
 
@@ -39,12 +44,17 @@ pub(crate) struct Loading {
     texts: HashMap<String, i64>,
     /// A bit for every object that is stored, by part.
     stored: [Vec<u64>; Part::COUNT],
+    /// Indices that little will come into any more.
+    due: VecDeque<&'static str>,
+    /// Batches that were written since one was made.
+    since: usize,
 }
 
 /// Sets the indices aside for a run that begins, if nothing is stored yet.
 pub(crate) fn begin(connection: &Connection, run: i64) -> Result<Option<Loading>, Fault> {
     let is_empty: bool = connection.query_row(
-        "SELECT NOT EXISTS (SELECT 1 FROM ids) AND NOT EXISTS (SELECT 1 FROM marks)",
+        "SELECT NOT EXISTS (SELECT 1 FROM ids) AND NOT EXISTS (SELECT 1 FROM marks)
+             AND NOT EXISTS (SELECT 1 FROM trustees)",
         [],
         |row| row.get(0),
     )?;
@@ -59,28 +69,25 @@ pub(crate) fn begin(connection: &Connection, run: i64) -> Result<Option<Loading>
         )?;
         connection.execute_batch(&format!("DROP INDEX {name}"))?;
     }
-    let (guids, texts, stored) = Default::default();
-    Ok(Some(Loading { run, guids, texts, stored }))
+    // As long as this is there, nobody else has written anything: also when all of them are made.
+    connection.execute("INSERT INTO indices_aside (name, sql) VALUES (?1, '')", [UNDER_WAY])?;
+    let (guids, texts, stored, due) = Default::default();
+    Ok(Some(Loading { run, guids, texts, stored, due, since: 0 }))
 }
 
-/// Whether indices are aside.
+/// Whether a loading is under way, or was when a process was killed.
 pub(crate) fn is_under_way(connection: &Connection) -> Result<bool, Fault> {
     Ok(connection.prepare_cached("SELECT 1 FROM indices_aside")?.exists([])?)
 }
 
-/// Makes the indices that only this part needs: all of it is there.
-pub(crate) fn complete(connection: &Connection, part: Part) -> Result<(), Fault> {
-    for (name, of) in ASIDE {
-        if of != Some(part) {
-            continue;
-        }
-        let sql: Option<String> = connection
-            .query_row("SELECT sql FROM indices_aside WHERE name = ?1", [name], |row| row.get(0))
-            .optional()?;
-        if let Some(sql) = sql {
-            connection.execute_batch(&sql)?;
-            connection.execute("DELETE FROM indices_aside WHERE name = ?1", [name])?;
-        }
+/// Makes one index, if it is aside.
+fn make(connection: &Connection, name: &str) -> Result<(), Fault> {
+    let sql: Option<String> = connection
+        .query_row("SELECT sql FROM indices_aside WHERE name = ?1", [name], |row| row.get(0))
+        .optional()?;
+    if let Some(sql) = sql {
+        connection.execute_batch(&sql)?;
+        connection.execute("DELETE FROM indices_aside WHERE name = ?1", [name])?;
     }
     Ok(())
 }
@@ -102,6 +109,42 @@ impl Loading {
     /// Whether it is this run that loads, and there is room for more.
     pub(crate) fn goes_on(&self, run: i64) -> bool {
         self.run == run && self.guids.len() + self.texts.len() < MOST
+    }
+
+    /// All of a part is there: the indices that only it needs are due.
+    pub(crate) fn complete(&mut self, part: Part) {
+        self.have_due(Some(part));
+    }
+
+    /// All objects and memberships are there: so are the indices that several parts need.
+    pub(crate) fn complete_objects(&mut self) {
+        self.have_due(None);
+    }
+
+    fn have_due(&mut self, of: Option<Part>) {
+        let named = ASIDE.iter().filter(|(_, part)| *part == of).map(|(name, _)| *name);
+        for name in named {
+            if !self.due.contains(&name) {
+                self.due.push_back(name);
+            }
+        }
+    }
+
+    /// Whether an index is due.
+    pub(crate) fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// Makes one index that is due.
+    pub(crate) fn make_due(&mut self, connection: &Connection) -> Result<(), Fault> {
+        self.since = 0;
+        self.due.pop_front().map_or(Ok(()), |name| make(connection, name))
+    }
+
+    /// To be called with each batch: now and then makes an index that is due.
+    pub(crate) fn advance(&mut self, connection: &Connection) -> Result<(), Fault> {
+        self.since += 1;
+        if self.since > BETWEEN { self.make_due(connection) } else { Ok(()) }
     }
 
     /// The integer of an id; it gets one if it has none. Says whether it is new.

@@ -93,11 +93,32 @@ impl Memory {
     }
 
     /// To be called when a part was read to its end: what comes of it now is little.
-    pub(crate) fn complete(&mut self, connection: &Connection, part: Part) -> Result<(), Fault> {
-        match &self.loading {
-            Some(_) => loading::complete(connection, part),
-            None => Ok(()),
+    pub(crate) fn complete(&mut self, part: Part) {
+        if let Some(loading) = &mut self.loading {
+            loading.complete(part);
         }
+    }
+
+    /// To be called when all objects were read, and all memberships.
+    pub(crate) fn complete_objects(&mut self) {
+        if let Some(loading) = &mut self.loading {
+            loading.complete_objects();
+        }
+    }
+
+    /// To be called with each batch, at its end.
+    pub(crate) fn advance(&mut self, connection: &Connection) -> Result<(), Fault> {
+        self.loading.as_mut().map_or(Ok(()), |loading| loading.advance(connection))
+    }
+
+    /// Whether an index that was set aside is due.
+    pub(crate) fn has_due(&self) -> bool {
+        self.loading.as_ref().is_some_and(Loading::has_due)
+    }
+
+    /// Makes one that is due.
+    pub(crate) fn make_due(&mut self, connection: &Connection) -> Result<(), Fault> {
+        self.loading.as_mut().map_or(Ok(()), |loading| loading.make_due(connection))
     }
 
     fn end_loading(&mut self, connection: &Connection) -> Result<(), Fault> {
