@@ -56,6 +56,10 @@ impl Span {
         sheet.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
+    fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
     fn new(start: usize, length: usize) -> Self {
         // What is read is short enough, and what is written here is shorter.
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
@@ -77,6 +81,11 @@ impl Record {
         field.name.of(&self.sheet.text)
     }
 
+    /// Looks at the name only if it is as long: most are told apart by that.
+    fn is_named(&self, field: &Field, name: &str, same: fn(&[u8], &[u8]) -> bool) -> bool {
+        field.name.len() == name.len() && same(self.name(field).as_bytes(), name.as_bytes())
+    }
+
     fn value(&self, field: &Field) -> Raw<'_> {
         let value = field.value.of(&self.sheet.text);
         if field.is_text { Raw::Text(value) } else { Raw::of_json(value) }
@@ -94,10 +103,10 @@ impl Record {
     pub fn find(&self, name: &str, guess: usize) -> Option<(usize, Raw<'_>)> {
         let fields = self.fields();
         let place = match fields.get(guess) {
-            Some(field) if self.name(field) == name => Some(guess),
-            _ => fields.iter().position(|field| self.name(field) == name),
+            Some(field) if self.is_named(field, name, <[u8]>::eq) => Some(guess),
+            _ => fields.iter().position(|field| self.is_named(field, name, <[u8]>::eq)),
         };
-        let like = |field: &Field| self.name(field).eq_ignore_ascii_case(name);
+        let like = |field: &Field| self.is_named(field, name, <[u8]>::eq_ignore_ascii_case);
         let place = place.or_else(|| fields.iter().position(like))?;
         fields.get(place).map(|field| (place, self.value(field)))
     }
@@ -168,7 +177,7 @@ impl Record {
     /// like a GUID, and is never taken for it.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        let graph = self.fields().iter().find(|field| self.name(field) == "id");
+        let graph = self.fields().iter().find(|field| self.is_named(field, "id", <[u8]>::eq));
         let graph = graph.and_then(|id| self.value(id).as_str());
         graph.filter(|id| !id.is_empty()).or_else(|| self.text("ExternalDirectoryObjectId"))
     }

@@ -224,7 +224,7 @@ fn by_id<'a>(
         ("SELECT 1 FROM mailboxes WHERE oid = ?1", CandidateKind::Mailbox),
         ("SELECT 1 FROM groups WHERE oid = ?1", CandidateKind::Group),
     ];
-    for key in wanted {
+    for key in wanted.filter(|key| may_be_id(key)) {
         let Some(oid) = ids::find(connection, source, key)? else { continue };
         for (sql, kind) in TABLES {
             if connection.prepare_cached(sql)?.exists([oid])? {
@@ -233,6 +233,13 @@ fn by_id<'a>(
         }
     }
     Ok(())
+}
+
+/// Nearly all keys are addresses, security identifiers, or names in words, and no id looks like one of them.
+fn may_be_id(key: &str) -> bool {
+    const SID: &str = "s-1-";
+    !key.contains(['@', ' ', '\\', '='])
+        && !key.get(..SID.len()).is_some_and(|start| start.eq_ignore_ascii_case(SID))
 }
 
 fn bytes<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a [u8]>, Fault> {
