@@ -2,6 +2,7 @@
 //!
 //! A value that does not fit its declared type is left out and counted, so that a run can say so.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +12,7 @@ use exogate_model::catalogue::ExchangeObject;
 use exogate_model::schema::{AttributeSource, Schema};
 use exogate_model::value::{self, AttributeType, ShownValue, TypeMismatch};
 use exogate_store::Rendered;
-use serde_json::Value;
+use serde::Deserialize;
 
 /// The attributes to take from records of one listing.
 #[derive(Debug, Clone)]
@@ -164,11 +165,16 @@ impl AttributeReader {
                 Raw::Text(text) => {
                     wanted.give(value::show_text(text, wanted.kind, wanted.multi_valued), &mut give)
                 }
-                _ => match raw.plain_texts().filter(|_| wanted.multi_valued) {
-                    Some(texts) => wanted.give(Ok(value::show_texts(texts)), &mut give),
-                    None => {
-                        let plain = plain(wanted.property, raw.to_value());
-                        wanted.give(value::show(&plain, wanted.kind, wanted.multi_valued), &mut give)
+                _ => match texts(wanted.property, raw) {
+                    Some(texts) if wanted.multi_valued => {
+                        wanted.give(Ok(value::show_texts(texts)), &mut give)
+                    }
+                    Some(texts) if texts.is_empty() => None,
+                    Some(texts) if texts.len() == 1 => {
+                        wanted.give(value::show_text(&texts[0], wanted.kind, false), &mut give)
+                    }
+                    _ => {
+                        wanted.give(value::show(&raw.to_value(), wanted.kind, wanted.multi_valued), &mut give)
                     }
                 },
             };
@@ -179,14 +185,29 @@ impl AttributeReader {
     }
 }
 
-/// The plain form of the few properties that Graph shows as objects.
-fn plain(property: &str, raw: Value) -> Value {
+/// The texts of a list of nothing else, and the plain form of the few properties that Graph shows as objects.
+fn texts<'a>(property: &str, raw: Raw<'a>) -> Option<Vec<Cow<'a, str>>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Licence<'a> {
+        #[serde(borrow, default)]
+        sku_id: Option<Cow<'a, str>>,
+    }
+    #[derive(Deserialize)]
+    struct Manager<'a> {
+        #[serde(borrow, default)]
+        id: Option<Cow<'a, str>>,
+    }
     match (property, raw) {
-        ("manager", Value::Object(mut manager)) => manager.remove("id").unwrap_or_default(),
-        ("assignedLicenses", Value::Array(mut licences)) => {
-            licences.iter_mut().filter_map(|licence| Some(licence.get_mut("skuId")?.take())).collect()
+        ("assignedLicenses", Raw::List(json)) => {
+            let licences: Vec<Licence<'a>> = serde_json::from_str(json).ok()?;
+            Some(licences.into_iter().filter_map(|licence| licence.sku_id).collect())
         }
-        (_, raw) => raw,
+        ("manager", Raw::Object(json)) => {
+            let manager: Manager<'a> = serde_json::from_str(json).ok()?;
+            Some(manager.id.into_iter().collect())
+        }
+        _ => raw.plain_texts(),
     }
 }
 
