@@ -16,8 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const MAPPED: i64 = 1 << 28;
 /// Bytes of a page of a new file: objects with their attributes take a kilobyte, of which few fit into less.
 const PAGE: i64 = 8192;
-/// Bytes of the log, about, from which it is written back.
-const LOG: i64 = 160_000_000;
+/// Bytes of the log, about, from which the writer itself writes it back: what is moved beside it leaves it less
+/// to do, but not always an end from which the log could begin anew.
+const LOG: i64 = 400_000_000;
 /// Prepared statements kept per connection.
 const STATEMENTS: usize = 96;
 
@@ -25,6 +26,11 @@ const STATEMENTS: usize = 96;
 pub(crate) fn writer(path: &Path) -> Result<Connection, Fault> {
     create(path)
         .map_err(|error| StoreError::CannotOpen { path: path.to_owned(), source: Box::new(error) })?;
+    of_writer(path)
+}
+
+/// Opens a connection that can write into a file which is there.
+pub(crate) fn of_writer(path: &Path) -> Result<Connection, Fault> {
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,

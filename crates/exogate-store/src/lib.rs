@@ -22,6 +22,7 @@ mod rows;
 mod run;
 mod source;
 mod store;
+mod tidying;
 mod tokens;
 mod watch;
 mod write;

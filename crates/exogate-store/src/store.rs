@@ -13,12 +13,13 @@ use crate::error::{Fault, StoreError};
 use crate::migrate::migrate;
 use crate::read::counted::Counted;
 use crate::source::SourceStore;
+use crate::tidying;
 use crate::watch::{State, Watch};
 use crate::write::memory::Memory;
 use crate::writer::{self, Bond, Entry, Failure, Job, Writer};
 
 /// Jobs that may wait for the writer. Each holds a page, so this bounds memory too.
-const WAITING: usize = 16;
+const WAITING: usize = 24;
 /// Connections that read at once.
 const READERS: usize = 4;
 
@@ -231,12 +232,7 @@ impl Store {
     /// Moves what was written from the log into the file, beside what the writer does meanwhile.
     pub(crate) fn tidy_beside(&self) {
         let path = Arc::clone(&self.inner.path);
-        tokio::task::spawn_blocking(move || {
-            if let Err(fault) = connection::writer(&path).and_then(|connection| connection::tidy(&connection))
-            {
-                tracing::debug!(error = %StoreError::from_fault(&path, fault), "the write-ahead log was not written back");
-            }
-        });
+        tokio::task::spawn_blocking(move || tidying::beside(&path));
     }
 
     /// Reads one consistent state on a thread that may block.

@@ -18,6 +18,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::connection;
 use crate::error::{Fault, StoreError};
 use crate::lease;
+use crate::tidying::Tidying;
 use crate::write::loading::{self, Loading};
 use crate::write::memory::Memory;
 
@@ -80,6 +81,7 @@ pub(crate) struct Writer {
     /// Forgotten with every transaction that is taken back.
     memory: Memory,
     pace: Pace,
+    tidying: Tidying,
 }
 
 /// What a transaction may write beside the loading of an empty store.
@@ -125,6 +127,7 @@ impl Writer {
             last_beat: 0,
             memory: Memory::new(),
             pace: Pace::begin(),
+            tidying: Tidying::default(),
         }
     }
 
@@ -218,8 +221,8 @@ impl Writer {
     fn write_in_a_row(&mut self, first: Entry, mut next: impl FnMut(Duration) -> Option<Entry>) {
         let mut answers = Vec::new();
         let mut worked = Duration::ZERO;
+        let mut bytes = 0;
         let written = self.transact_on(Touches::Batches, |transaction, memory, now| {
-            let mut bytes = 0;
             let mut entry = Some(first);
             while let Some(Entry { mut work, answer, bond }) = entry.take() {
                 answers.push(answer);
@@ -237,6 +240,7 @@ impl Writer {
             Ok(())
         });
         self.pace.worked += worked;
+        self.tidying.after(bytes, &self.path);
         match written {
             Ok(()) => answers.into_iter().for_each(|answer| answer(Ok(()))),
             Err(error) => {
