@@ -30,6 +30,10 @@ impl Part {
     /// How many there are.
     pub(crate) const COUNT: usize = 6;
 
+    /// All of them.
+    pub(crate) const ALL: [Self; Self::COUNT] =
+        [Self::Users, Self::Mailboxes, Self::Cas, Self::Groups, Self::GroupExchange, Self::DynamicGroups];
+
     /// Its place among them.
     pub(crate) fn index(self) -> usize {
         self as usize

@@ -5,8 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::codec;
 use crate::error::Fault;
 use crate::write::ids;
 
@@ -125,6 +126,22 @@ impl Wanted {
         self.folded.is_empty()
     }
 
+    /// Who is meant by their very id. Ids have an index, and need no scan.
+    pub(super) fn named(&self, connection: &Connection, source: i64) -> Result<Vec<Hit>, Fault> {
+        let mut hits = Vec::new();
+        let mut find = connection.prepare_cached(ids::FIND)?;
+        for key in self.folded.values().flatten().filter(|key| may_be_id(key)) {
+            let oid: Option<i64> = find.query_row((source, codec::id(key)), |row| row.get(0)).optional()?;
+            let Some(oid) = oid else { continue };
+            for (sql, kind) in NAMED {
+                if connection.prepare_cached(sql)?.exists([oid])? {
+                    hits.push(Hit { oid, kind, by: MatchedBy::Id, key: key.clone() });
+                }
+            }
+        }
+        Ok(hits)
+    }
+
     /// Who bears one of them, of those that are scanned.
     pub(super) fn scan(
         &self,
@@ -161,7 +178,6 @@ impl Wanted {
         (source, run): (i64, i64),
         mut hits: Vec<Hit>,
     ) -> Result<Vec<Candidate>, Fault> {
-        by_id(connection, source, self.folded.values().flatten(), &mut hits)?;
         // What is kept apart from the columns of the scan is looked up once for each that was found.
         hits.sort_unstable();
         hits.dedup();
@@ -212,28 +228,12 @@ pub(super) struct Hit {
     key: String,
 }
 
-/// Those who are meant by their very id. Ids have an index, and need no scan.
-fn by_id<'a>(
-    connection: &Connection,
-    source: i64,
-    wanted: impl Iterator<Item = &'a String>,
-    hits: &mut Vec<Hit>,
-) -> Result<(), Fault> {
-    const TABLES: [(&str, CandidateKind); 3] = [
-        ("SELECT 1 FROM users WHERE oid = ?1", CandidateKind::User),
-        ("SELECT 1 FROM mailboxes WHERE oid = ?1", CandidateKind::Mailbox),
-        ("SELECT 1 FROM groups WHERE oid = ?1", CandidateKind::Group),
-    ];
-    for key in wanted.filter(|key| may_be_id(key)) {
-        let Some(oid) = ids::find(connection, source, key)? else { continue };
-        for (sql, kind) in TABLES {
-            if connection.prepare_cached(sql)?.exists([oid])? {
-                hits.push(Hit { oid, kind, by: MatchedBy::Id, key: key.clone() });
-            }
-        }
-    }
-    Ok(())
-}
+/// Where the objects of each kind are.
+const NAMED: [(&str, CandidateKind); 3] = [
+    ("SELECT 1 FROM users WHERE oid = ?1", CandidateKind::User),
+    ("SELECT 1 FROM mailboxes WHERE oid = ?1", CandidateKind::Mailbox),
+    ("SELECT 1 FROM groups WHERE oid = ?1", CandidateKind::Group),
+];
 
 /// Nearly all keys are addresses, security identifiers, or names in words, and no id looks like one of them.
 fn may_be_id(key: &str) -> bool {

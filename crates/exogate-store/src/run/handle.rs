@@ -39,6 +39,8 @@ struct Inner {
     token: String,
     /// A batch could not be stored: nothing that comes after it may be.
     broken: Arc<AtomicBool>,
+    /// The store was empty when it began.
+    began_empty: bool,
     /// Indices may be aside.
     may_load: AtomicBool,
 }
@@ -119,7 +121,15 @@ impl RunHandle {
         let may_load = AtomicBool::new(loads);
         let started = Timestamp::from_millisecond(begun.started).unwrap_or_default();
         Ok(Self {
-            inner: Arc::new(Inner { source, begun, started, token, broken: Arc::default(), may_load }),
+            inner: Arc::new(Inner {
+                source,
+                begun,
+                started,
+                token,
+                broken: Arc::default(),
+                began_empty: loads,
+                may_load,
+            }),
         })
     }
 
@@ -246,9 +256,14 @@ impl RunHandle {
             let wanted = Arc::clone(&wanted);
             self.scan(move |connection| wanted.scan(connection, source, scans))
         });
-        let (mut hits, others) = tokio::try_join!(one, other)?;
+        let named = async {
+            let wanted = Arc::clone(&wanted);
+            self.read(move |connection| wanted.named(connection, source)).await
+        };
+        let (mut hits, others, named) = tokio::try_join!(one, other, named)?;
         hits.extend(others);
-        if self.inner.may_load.load(Ordering::Acquire) {
+        hits.extend(named);
+        if self.inner.began_empty {
             // Of a first load, nearly all there is to store is in the log by now.
             self.inner.source.store().tidy_beside();
         }
@@ -267,11 +282,7 @@ impl RunHandle {
         learnt: Learnt,
     ) -> Result<(), StoreError> {
         self.change(move |connection, context| {
-            let context = &context.learning(learnt);
-            for (trustee, principal) in &resolved {
-                settle_grants::resolve(connection, context, trustee, principal)?;
-            }
-            Ok(())
+            settle_grants::resolve(connection, &context.learning(learnt), &resolved)
         })
         .await
     }
@@ -287,6 +298,11 @@ impl RunHandle {
 
     /// What `finish` would delete of these parts.
     pub async fn would_delete(&self, covered: &[Coverage]) -> Result<Vec<Forecast>, StoreError> {
+        if self.inner.began_empty {
+            // What was not known before cannot be missed.
+            let none = |part: &Coverage| Forecast { part: *part, known: 0, unseen: 0 };
+            return Ok(covered.iter().map(none).collect());
+        }
         let (source, run, covered) = (self.inner.source.number(), self.inner.begun.run, covered.to_vec());
         self.scan(move |connection| settle::forecast(connection, source, run, &covered)).await
     }

@@ -9,7 +9,7 @@ use super::object::{Object, Prepared};
 use super::statements::Statements;
 use super::{Context, Outcome, grants, memberships, objects};
 use crate::batch::{Batch, BatchOutcome, Checkpoint, Coverage, GrantRow, GrantSet};
-use crate::codec;
+use crate::codec::{self, Part};
 use crate::error::Fault;
 use crate::rows::MembershipRow;
 use crate::run::RunState;
@@ -92,15 +92,14 @@ impl PreparedBatch {
             let (mailbox, _) = memory.intern(connection, context.source, &set.mailbox, fresh)?;
             grants::put_set(connection, memory, context, mailbox, set, &mut outcome)?;
         }
-        for row in &self.grants {
-            let fresh = context.is_fresh(Coverage::Grants(row.facet));
-            let (mailbox, _) = memory.intern(connection, context.source, &row.mailbox, fresh)?;
-            outcome.count(grants::put_row(connection, memory, context, mailbox, row)?);
-        }
+        grants::put_rows(connection, memory, context, &self.grants, &mut outcome)?;
         if let Some(checkpoint) = &self.checkpoint {
             set_checkpoint(connection, context.run, &self.stream, checkpoint)?;
-            if let (true, Some(last)) = (checkpoint.done, self.objects.last()) {
-                memory.complete(last.object.part());
+            // The last page of groups may bring members alone.
+            let members = (!self.memberships.is_empty()).then_some(Part::Groups);
+            let part = self.objects.last().map(|last| last.object.part()).or(members);
+            if let (true, Some(part)) = (checkpoint.done, part) {
+                memory.complete(part);
             }
         }
         connection

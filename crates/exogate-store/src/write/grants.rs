@@ -6,6 +6,7 @@ use exogate_model::trustee::Trustee;
 use rusqlite::Connection;
 
 use super::memory::Memory;
+use super::together::Together;
 use super::{Context, Outcome, settle_grants, trustees};
 use crate::batch::{BatchOutcome, Coverage, Facet, GrantRow, GrantSet};
 use crate::codec;
@@ -32,10 +33,18 @@ pub(crate) fn put_set(
             "UPDATE grants SET gone_run = ?3 WHERE mailbox = ?1 AND facet = ?2 AND gone_run IS NULL",
         )?
         .execute((mailbox, facet, context.run))?;
+    let fresh = context.is_fresh(Coverage::Grants(set.facet));
+    let mut keys = Vec::with_capacity(set.grants.len());
     for (right, trustee, deny, inherited) in &set.grants {
         let trustee = memory.trustee(connection, context.source, trustee)?;
-        outcome.count(put(connection, context, (mailbox, facet, right.name(), trustee, *deny, *inherited))?);
+        let key = (mailbox, facet, right.name(), trustee, *deny, *inherited);
+        if fresh {
+            keys.push(key);
+        } else {
+            outcome.count(put(connection, context, key)?);
+        }
     }
+    put_new(connection, context, keys, outcome)?;
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO facet_reads (mailbox, facet, source, run, read_at)
@@ -45,21 +54,37 @@ pub(crate) fn put_set(
     Ok(())
 }
 
-/// Stores one grant of a tenant-wide listing.
-pub(crate) fn put_row(
+/// Stores grants of a tenant-wide listing.
+pub(crate) fn put_rows(
     connection: &Connection,
     memory: &mut Memory,
     context: &Context,
-    mailbox: i64,
-    row: &GrantRow,
-) -> Result<Outcome, Fault> {
-    let flags = (row.deny, row.inherited);
-    settle_grants::announce_returned(connection, context, mailbox, row.facet, |grant| {
-        is_of(grant, &row.right, &row.trustee, flags)
-    })?;
-    let trustee = memory.trustee(connection, context.source, &row.trustee)?;
-    let facet = codec::facet_number(row.facet);
-    put(connection, context, (mailbox, facet, row.right.name(), trustee, row.deny, row.inherited))
+    rows: &[GrantRow],
+    outcome: &mut BatchOutcome,
+) -> Result<(), Fault> {
+    for rows in rows.chunk_by(|a, b| a.facet == b.facet) {
+        let Some(GrantRow { facet, .. }) = rows.first() else { continue };
+        let fresh = context.is_fresh(Coverage::Grants(*facet));
+        let number = codec::facet_number(*facet);
+        let mut keys = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (mailbox, _) = memory.intern(connection, context.source, &row.mailbox, fresh)?;
+            if !fresh {
+                settle_grants::announce_returned(connection, context, mailbox, *facet, |grant| {
+                    is_of(grant, &row.right, &row.trustee, (row.deny, row.inherited))
+                })?;
+            }
+            let trustee = memory.trustee(connection, context.source, &row.trustee)?;
+            let key = (mailbox, number, row.right.name(), trustee, row.deny, row.inherited);
+            if fresh {
+                keys.push(key);
+            } else {
+                outcome.count(put(connection, context, key)?);
+            }
+        }
+        put_new(connection, context, keys, outcome)?;
+    }
+    Ok(())
 }
 
 /// Whether it is the grant that these say.
@@ -81,10 +106,60 @@ pub(crate) fn put_one(
     put(connection, context, (mailbox, codec::facet_number(facet), right.name(), trustee, deny, inherited))
 }
 
+/// Stores grants that are probably new: in the order of the table, several at once.
+fn put_new(
+    connection: &Connection,
+    context: &Context,
+    mut keys: Vec<Key<'_>>,
+    outcome: &mut BatchOutcome,
+) -> Result<(), Fault> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    keys.sort_unstable();
+    let mut insertion = Together::new(
+        connection,
+        "INSERT OR IGNORE INTO grants (mailbox, facet, right, trustee, deny, inherited, source, first_run,
+             seen_run, read_at)
+         VALUES {rows}",
+        "($, $, $, $, $, $, ?1, ?2, ?2, ?3)",
+        &[context.source, context.run, context.now],
+    )?;
+    for together in keys.chunks(Together::MOST) {
+        let added =
+            insertion.put(together, |(mailbox, facet, right, trustee, deny, inherited), values| {
+                values.add(mailbox)?;
+                values.add(facet)?;
+                values.add(right)?;
+                values.add(trustee)?;
+                values.add(deny)?;
+                values.add(inherited)
+            })?;
+        outcome.created += added as u64;
+        if added < together.len() {
+            // Some were known. Those that were not are now, and are as they should be.
+            for key in together {
+                see(connection, context, *key)?;
+            }
+            outcome.unchanged += (together.len() - added) as u64;
+        }
+    }
+    Ok(())
+}
+
 fn put(connection: &Connection, context: &Context, key: Key<'_>) -> Result<Outcome, Fault> {
     if context.is_fresh(Coverage::Grants(codec::facet(key.1)?)) && add(connection, context, key)? {
         return Ok(Outcome::Created);
     }
+    if see(connection, context, key)? {
+        return Ok(Outcome::Unchanged);
+    }
+    add(connection, context, key)?;
+    Ok(Outcome::Created)
+}
+
+/// Notes that a grant is there; whether it was known.
+fn see(connection: &Connection, context: &Context, key: Key<'_>) -> Result<bool, Fault> {
     let known = connection
         .prepare_cached(
             "UPDATE grants SET gone_run = NULL, seen_run = ?7, read_at = ?8
@@ -92,11 +167,7 @@ fn put(connection: &Connection, context: &Context, key: Key<'_>) -> Result<Outco
                  AND trustee = ?4 AND deny = ?5 AND inherited = ?6",
         )?
         .execute((key.0, key.1, key.2, key.3, key.4, key.5, context.run, context.now))?;
-    if known > 0 {
-        return Ok(Outcome::Unchanged);
-    }
-    add(connection, context, key)?;
-    Ok(Outcome::Created)
+    Ok(known > 0)
 }
 
 /// Mailbox, facet, right, trustee, deny, inherited.

@@ -6,12 +6,12 @@ use super::loading::guid;
 use crate::codec;
 use crate::error::Fault;
 
+/// Finds the integer of an id of a source.
+pub(crate) const FIND: &str = "SELECT oid FROM ids WHERE source = ?1 AND id = ?2";
+
 /// The integer of an id, if it has one.
 pub(crate) fn find(connection: &Connection, source: i64, id: &str) -> Result<Option<i64>, Fault> {
-    Ok(connection
-        .prepare_cached("SELECT oid FROM ids WHERE source = ?1 AND id = ?2")?
-        .query_row((source, codec::id(id)), |row| row.get(0))
-        .optional()?)
+    Ok(connection.prepare_cached(FIND)?.query_row((source, codec::id(id)), |row| row.get(0)).optional()?)
 }
 
 /// The integer of an id; it gets one if it has none. Says whether it is new.

@@ -17,21 +17,22 @@ use uuid::Uuid;
 use crate::codec::{self, Part};
 use crate::error::Fault;
 
-/// The indices that are set aside, and the part of the state that alone fills the table.
-const ASIDE: [(&str, Option<Part>); 8] = [
-    ("users_by_oid", Some(Part::Users)),
-    ("users_by_upn", Some(Part::Users)),
-    ("mailboxes_by_oid", Some(Part::Mailboxes)),
-    ("mailboxes_by_address", Some(Part::Mailboxes)),
-    ("cas_attributes_by_oid", Some(Part::Cas)),
-    ("ids_by_id", None),
-    ("marks_by_oid", None),
-    ("memberships_by_member", None),
+/// The indices that are set aside, and the parts of the state that bring nearly all there is in them.
+const ASIDE: [(&str, &[Part]); 8] = [
+    ("users_by_oid", &[Part::Users]),
+    ("users_by_upn", &[Part::Users]),
+    ("mailboxes_by_oid", &[Part::Mailboxes]),
+    ("mailboxes_by_address", &[Part::Mailboxes]),
+    ("cas_attributes_by_oid", &[Part::Cas]),
+    ("ids_by_id", &[Part::Users, Part::Mailboxes]),
+    ("marks_by_oid", &[Part::Users, Part::Mailboxes]),
+    // With the groups come their members.
+    ("memberships_by_member", &[Part::Groups]),
 ];
 /// Beside the indices that are aside, as long as the loading is under way.
 const UNDER_WAY: &str = "loading";
 /// Batches that are written before the next index that is due is made, if the writer is never idle.
-const BETWEEN: usize = 4;
+const BETWEEN: usize = 16;
 /// Ids that are remembered at most: some sixteen MiB, and sorting them takes no more.
 const MOST: usize = 400_000;
 
@@ -44,6 +45,8 @@ pub(crate) struct Loading {
     texts: HashMap<String, i64>,
     /// A bit for every object that is stored, by part.
     stored: [Vec<u64>; Part::COUNT],
+    /// Parts that are there.
+    complete: Vec<Part>,
     /// Indices that little will come into any more.
     due: VecDeque<&'static str>,
     /// Batches that were written since one was made.
@@ -71,8 +74,8 @@ pub(crate) fn begin(connection: &Connection, run: i64) -> Result<Option<Loading>
     }
     // As long as this is there, nobody else has written anything: also when all of them are made.
     connection.execute("INSERT INTO indices_aside (name, sql) VALUES (?1, '')", [UNDER_WAY])?;
-    let (guids, texts, stored, due) = Default::default();
-    Ok(Some(Loading { run, guids, texts, stored, due, since: 0 }))
+    let (guids, texts, stored, complete, due) = Default::default();
+    Ok(Some(Loading { run, guids, texts, stored, complete, due, since: 0 }))
 }
 
 /// Whether a loading is under way, or was when a process was killed.
@@ -111,23 +114,21 @@ impl Loading {
         self.run == run && self.guids.len() + self.texts.len() < MOST
     }
 
-    /// All of a part is there: the indices that only it needs are due.
+    /// All of a part is there: the indices are due that wait for no other.
     pub(crate) fn complete(&mut self, part: Part) {
-        self.have_due(Some(part));
-    }
-
-    /// All objects and memberships are there: so are the indices that several parts need.
-    pub(crate) fn complete_objects(&mut self) {
-        self.have_due(None);
-    }
-
-    fn have_due(&mut self, of: Option<Part>) {
-        let named = ASIDE.iter().filter(|(_, part)| *part == of).map(|(name, _)| *name);
-        for name in named {
-            if !self.due.contains(&name) {
-                self.due.push_back(name);
-            }
+        if self.complete.contains(&part) {
+            return;
         }
+        self.complete.push(part);
+        let due = ASIDE.iter().filter(|(_, parts)| {
+            parts.contains(&part) && parts.iter().all(|part| self.complete.contains(part))
+        });
+        self.due.extend(due.map(|(name, _)| *name));
+    }
+
+    /// All objects and memberships are there.
+    pub(crate) fn complete_objects(&mut self) {
+        Part::ALL.into_iter().for_each(|part| self.complete(part));
     }
 
     /// Whether an index is due.

@@ -1,8 +1,9 @@
 //! Members and owners of groups.
 
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::memory::Memory;
+use super::together::Together;
 use super::{Context, Outcome};
 use crate::batch::{BatchOutcome, Coverage};
 use crate::codec;
@@ -45,21 +46,6 @@ pub(crate) fn put(
 /// Group, role, member; kind of the member.
 type Keyed = ((i64, i64, i64), i64);
 
-/// Rows that one statement adds: that costs half of what it costs one by one.
-const TOGETHER: usize = 32;
-
-fn insertion(rows: usize) -> String {
-    let row = |number: usize| {
-        let [group, role, member, kind] = [3, 4, 5, 6].map(|place| number * 4 + place);
-        format!("(?{group}, ?{role}, ?{member}, ?{kind}, ?1, ?2, ?2)")
-    };
-    let rows: Vec<String> = (0..rows).map(row).collect();
-    format!(
-        "INSERT OR IGNORE INTO memberships (grp, role, member, kind, source, first_run, seen_run) VALUES {}",
-        rows.join(", ")
-    )
-}
-
 /// Stores memberships that are probably new, sorted.
 fn put_new(
     connection: &Connection,
@@ -67,17 +53,16 @@ fn put_new(
     keys: &[Keyed],
     outcome: &mut BatchOutcome,
 ) -> Result<(), Fault> {
-    let mut several = connection.prepare_cached(&insertion(TOGETHER))?;
-    let mut single = connection.prepare_cached(&insertion(1))?;
-    for together in keys.chunks(TOGETHER) {
-        let (statement, rows) =
-            if together.len() == TOGETHER { (&mut several, TOGETHER) } else { (&mut single, 1) };
-        let mut added = 0;
-        for rows in together.chunks(rows) {
-            let values = rows.iter().flat_map(|((grp, role, member), kind)| [*grp, *role, *member, *kind]);
-            let values = [context.source, context.run].into_iter().chain(values);
-            added += statement.execute(params_from_iter(values))?;
-        }
+    let mut insertion = Together::new(
+        connection,
+        "INSERT OR IGNORE INTO memberships (grp, role, member, kind, source, first_run, seen_run) VALUES {rows}",
+        "($, $, $, $, ?1, ?2, ?2)",
+        &[context.source, context.run],
+    )?;
+    for together in keys.chunks(Together::MOST) {
+        let added = insertion.put(together, |((grp, role, member), kind), values| {
+            [grp, role, member, kind].into_iter().try_for_each(|value| values.add(value))
+        })?;
         outcome.created += added as u64;
         if added < together.len() {
             // Some were known. Those that were not are now, and are as they should be.

@@ -31,6 +31,7 @@ impl Memory {
     /// Takes up what a run that begins knows of the empty store.
     pub(crate) fn load(&mut self, loading: Loading) {
         self.loading = Some(loading);
+        self.trustees.begin();
     }
 
     /// Whether an empty store is being loaded.
@@ -47,6 +48,7 @@ impl Memory {
         }
         if !loading::is_under_way(connection)? {
             self.loading = None;
+            self.trustees.share();
         } else if !goes_on || self.loading.is_none() {
             self.end_loading(connection)?;
         }
@@ -123,6 +125,7 @@ impl Memory {
 
     fn end_loading(&mut self, connection: &Connection) -> Result<(), Fault> {
         self.loading = None;
+        self.trustees.share();
         loading::end(connection)
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod provisioned;
 pub(crate) mod settle;
 pub(crate) mod settle_grants;
 pub(crate) mod statements;
+pub(crate) mod together;
 pub(crate) mod trustees;
 
 use std::collections::HashMap;
@@ -52,9 +53,6 @@ impl Context {
         schema_changed: bool,
         now: i64,
     ) -> Result<Self, Fault> {
-        let mut settled = HashMap::new();
-        let mut statement =
-            connection.prepare_cached("SELECT run FROM settled WHERE source = ?1 AND part = ?2")?;
         let facets = crate::batch::Facet::ALL.map(Coverage::Grants);
         let parts = [
             Coverage::Users,
@@ -65,11 +63,14 @@ impl Context {
             Coverage::GroupExchange,
             Coverage::Memberships,
         ];
-        for part in parts.into_iter().chain(facets) {
-            let name = codec::coverage_name(part);
-            let mut rows = statement.query((source, name))?;
-            if let Some(row) = rows.next()? {
-                settled.insert(name, row.get(0)?);
+        let names: Vec<_> = parts.into_iter().chain(facets).map(codec::coverage_name).collect();
+        let mut settled = HashMap::new();
+        let mut statement = connection.prepare_cached("SELECT part, run FROM settled WHERE source = ?1")?;
+        let mut rows = statement.query([source])?;
+        while let Some(row) = rows.next()? {
+            let stored = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            if let Some(name) = names.iter().find(|name| **name == stored) {
+                settled.insert(*name, row.get(1)?);
             }
         }
         Ok(Self { source, run, now, schema_changed, learnt: Learnt::Full, author: Author::Unknown, settled })

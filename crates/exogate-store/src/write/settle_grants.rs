@@ -11,6 +11,7 @@ use exogate_model::right::Right;
 use exogate_model::trustee::{Principal, Trustee};
 use rusqlite::{Connection, Row};
 
+use super::together::Together;
 use super::{Context, feed};
 use crate::batch::{Coverage, Facet};
 use crate::codec;
@@ -322,32 +323,58 @@ pub(crate) fn announce_returned(
     Ok(())
 }
 
-/// Stores whom a trustee stands for. A text that came to stand for somebody else takes its rights
-/// from the one and gives them to the other.
+/// Stores whom trustees stand for. A text that came to stand for somebody else takes its rights from the
+/// one and gives them to the other.
 pub(crate) fn resolve(
     connection: &Connection,
     context: &Context,
-    trustee: &Trustee,
-    principal: &Principal,
+    resolved: &[(Trustee, Principal)],
 ) -> Result<(), Fault> {
-    let key = (context.source, &trustee.text, trustee.sid.as_deref().unwrap_or_default());
-    let mut statement = connection.prepare_cached(
+    let mut known = connection.prepare_cached(
         "SELECT trustee, resolved_run, principal FROM trustees WHERE source = ?1 AND text = ?2 AND sid = ?3",
     )?;
-    let mut rows = statement.query(key)?;
-    let Some(row) = rows.next()? else { return Ok(()) };
-    let (number, resolved_run, before): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    if resolved_run != 0 && codec::principal(&before)?.id() != principal.id() {
-        connection.prepare_cached("UPDATE trustees SET oid = NULL WHERE trustee = ?1")?.execute([number])?;
-        announce_new_principal(connection, context, number, principal)?;
+    let mut update = Together::new(
+        connection,
+        "WITH news (trustee, oid, principal) AS (VALUES {rows})
+         UPDATE OR FAIL trustees SET resolved_run = ?1, oid = news.oid, principal = news.principal
+         FROM news WHERE trustees.trustee = news.trustee",
+        "($, $, $)",
+        &[context.run],
+    )?;
+    let mut news: Vec<(i64, Option<i64>, String)> = Vec::with_capacity(Together::MOST);
+    for (trustee, principal) in resolved {
+        let key = (context.source, &trustee.text, trustee.sid.as_deref().unwrap_or_default());
+        let mut rows = known.query(key)?;
+        let Some(row) = rows.next()? else { continue };
+        let (number, resolved_run): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let is_new = resolved_run != 0 && codec::principal(&row.get::<_, String>(2)?)?.id() != principal.id();
+        drop(rows);
+        // Whoever else has the right is looked up for that.
+        if is_new || news.len() == Together::MOST {
+            put_news(&mut update, &mut news)?;
+        }
+        if is_new {
+            connection
+                .prepare_cached("UPDATE trustees SET oid = NULL WHERE trustee = ?1")?
+                .execute([number])?;
+            announce_new_principal(connection, context, number, principal)?;
+        }
+        let oid = match principal.id() {
+            Some(id) => Some(super::ids::intern(connection, context.source, id)?.0),
+            None => None,
+        };
+        news.push((number, oid, codec::to_json("a principal", principal)?));
     }
-    let oid = match principal.id() {
-        Some(id) => Some(super::ids::intern(connection, context.source, id)?.0),
-        None => None,
-    };
-    connection
-        .prepare_cached("UPDATE trustees SET resolved_run = ?2, oid = ?3, principal = ?4 WHERE trustee = ?1")?
-        .execute((number, context.run, oid, codec::to_json("a principal", principal)?))?;
+    put_news(&mut update, &mut news)
+}
+
+fn put_news(update: &mut Together<'_>, news: &mut Vec<(i64, Option<i64>, String)>) -> Result<(), Fault> {
+    update.put(news, |(trustee, oid, principal), values| {
+        values.add(trustee)?;
+        values.add(oid)?;
+        values.add(principal)
+    })?;
+    news.clear();
     Ok(())
 }
 

@@ -15,12 +15,15 @@ pub(crate) fn intern(connection: &Connection, source: i64, trustee: &Trustee) ->
         .prepare_cached("SELECT trustee FROM trustees WHERE source = ?1 AND text = ?2 AND sid = ?3")?
         .query_row(key, |row| row.get(0))
         .optional()?;
-    if let Some(known) = known {
-        return Ok(known);
-    }
-    connection
-        .prepare_cached("INSERT INTO trustees (source, text, sid) VALUES (?1, ?2, ?3)")?
-        .execute(key)?;
+    known.map_or_else(|| add(connection, source, trustee), Ok)
+}
+
+fn add(connection: &Connection, source: i64, trustee: &Trustee) -> Result<i64, Fault> {
+    connection.prepare_cached("INSERT INTO trustees (source, text, sid) VALUES (?1, ?2, ?3)")?.execute((
+        source,
+        &trustee.text,
+        trustee.sid.as_deref().unwrap_or_default(),
+    ))?;
     Ok(connection.last_insert_rowid())
 }
 
@@ -30,15 +33,29 @@ pub(crate) fn intern(connection: &Connection, source: i64, trustee: &Trustee) ->
 pub(crate) struct Trustees {
     known: HashMap<Box<str>, i64>,
     key: String,
+    /// Those that are known are all that there are.
+    are_all: bool,
 }
 
 impl Trustees {
-    /// Beyond these, it begins anew: some three MiB.
-    const MOST: usize = 16_384;
+    /// Beyond these, it begins anew: some six MiB.
+    const MOST: usize = 32_768;
 
     /// Forgets all of them.
     pub(crate) fn forget(&mut self) {
         self.known.clear();
+        self.are_all = false;
+    }
+
+    /// Takes note that somebody else may add some.
+    pub(crate) fn share(&mut self) {
+        self.are_all = false;
+    }
+
+    /// Takes note that there are none.
+    pub(crate) fn begin(&mut self) {
+        self.known.clear();
+        self.are_all = true;
     }
 
     /// The integer of a trustee; it gets one if it has none.
@@ -55,9 +72,9 @@ impl Trustees {
         if let Some(number) = self.known.get(self.key.as_str()) {
             return Ok(*number);
         }
-        let number = intern(connection, source, trustee)?;
+        let number = if self.are_all { add } else { intern }(connection, source, trustee)?;
         if self.known.len() >= Self::MOST {
-            self.known.clear();
+            self.forget();
         }
         self.known.insert(self.key.as_str().into(), number);
         Ok(number)
@@ -83,6 +100,7 @@ mod tests {
             (1, trustee("S-1-5kim", None)),
         ];
         let mut trustees = Trustees::default();
+        trustees.begin();
         let numbers: Vec<i64> =
             all.iter().map(|(source, one)| trustees.intern(&connection, *source, one).unwrap()).collect();
         let distinct: std::collections::HashSet<_> = numbers.iter().collect();

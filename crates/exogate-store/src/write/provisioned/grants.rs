@@ -48,7 +48,7 @@ pub(super) fn granted(
         grants::is_of(grant, right, trustee, (false, false))
     })?;
     grants::put_one(connection, context, mailbox, facet, right, trustee, (false, false))?;
-    settle_grants::resolve(connection, context, trustee, principal)?;
+    settle_grants::resolve(connection, context, &[(trustee.clone(), principal.clone())])?;
     let settled = context.settled(Coverage::Grants(facet)).unwrap_or(context.run);
     connection
         .prepare_cached(
