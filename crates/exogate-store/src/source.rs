@@ -407,12 +407,17 @@ impl SourceStore {
 
     /// Forgets changes that were learnt before an instant. Returns how many.
     pub async fn forget_changes(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let source = self.number;
+        let (source, before) = (self.number, before.as_millisecond());
+        // Whoever writes waits for the writer, and for what it puts in order after a run.
+        if !self
+            .read(move |connection, source| write::feed::begins_before(connection, source, before))
+            .await?
+        {
+            return Ok(0);
+        }
         self.store
             .write(move |writer| {
-                writer.transact(|transaction, _| {
-                    write::feed::forget(transaction, source, before.as_millisecond())
-                })
+                writer.transact(|transaction, _| write::feed::forget(transaction, source, before))
             })
             .await
     }

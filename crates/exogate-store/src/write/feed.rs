@@ -42,14 +42,19 @@ pub(crate) fn add(
     Ok(())
 }
 
-/// Forgets what was learnt before an instant, and remembers how far that went.
-pub(crate) fn forget(connection: &Connection, source: i64, before: i64) -> Result<u64, Fault> {
-    // Most looks find nothing that is old enough, and one entry shows it.
+/// Whether there may be something that was learnt before an instant. Most looks find nothing that is old
+/// enough, and one entry shows it.
+pub(crate) fn begins_before(connection: &Connection, source: i64, before: i64) -> Result<bool, Fault> {
     let first: Option<i64> = connection
         .prepare_cached("SELECT at FROM changes WHERE source = ?1 ORDER BY sequence LIMIT 1")?
         .query_row([source], |row| row.get(0))
         .optional()?;
-    if first.is_none_or(|first| first >= before) {
+    Ok(first.is_some_and(|first| first < before))
+}
+
+/// Forgets what was learnt before an instant, and remembers how far that went.
+pub(crate) fn forget(connection: &Connection, source: i64, before: i64) -> Result<u64, Fault> {
+    if !begins_before(connection, source, before)? {
         return Ok(0);
     }
     let last: Option<i64> = connection.query_row(
