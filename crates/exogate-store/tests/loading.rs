@@ -211,6 +211,36 @@ async fn indices_are_made_one_by_one_while_others_read_on() {
 }
 
 #[tokio::test]
+async fn of_many_objects_each_keeps_its_own_attributes() {
+    for comes_twice in [None, Some(3), Some(66)] {
+        let bench = Bench::new();
+        let source = bench.source().await;
+        let run = begin(&source).await;
+        let id = |number: usize| format!("u{number}");
+        let mut users: Vec<_> = (0..70).map(|number| user(&id(number), &number.to_string())).collect();
+        let mut mailboxes: Vec<_> = (0..40).map(|number| mailbox(&id(number), &number.to_string())).collect();
+        if let Some(number) = comes_twice {
+            users.insert(67, user(&id(number), "again"));
+        }
+        mailboxes.rotate_left(7);
+        for mailbox in &mut mailboxes {
+            mailbox.attributes = attributes(&[("EXO_Alias", &mailbox.key)]);
+        }
+        run.write(Batch { users, mailboxes, ..Batch::default() }).await.unwrap();
+        run.finish(complete()).await.unwrap();
+        for number in 0..70 {
+            let Found::One(account) = source.account(&id(number)).await.unwrap() else { panic!("{number}") };
+            let department = if comes_twice == Some(number) { "again".into() } else { number.to_string() };
+            assert_eq!(account.user, user(&id(number), &department));
+            let aliases = account.mailbox.map(|mailbox| (mailbox.display_name, mailbox.attributes));
+            let alias = attributes(&[("EXO_Alias", &id(number))]);
+            assert_eq!(aliases, (number < 40).then(|| (number.to_string(), alias)));
+        }
+        assert_eq!(source.counts().await.unwrap().users, 70);
+    }
+}
+
+#[tokio::test]
 async fn of_many_memberships_those_that_are_known_already_count_as_such() {
     let bench = Bench::new();
     let source = bench.source().await;

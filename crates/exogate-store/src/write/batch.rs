@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::marks::Marks;
 use super::memory::Memory;
+use super::news::News;
 use super::object::{Object, Prepared};
 use super::statements::Statements;
 use super::{Context, Outcome, grants, memberships, objects};
@@ -72,20 +73,26 @@ impl PreparedBatch {
         memory.admit(connection, context.run)?;
         let mut statements = Statements::new(connection);
         let mut marks = Marks::default();
+        let mut news = News::default();
         for object in &self.objects {
             let part = object.object.part();
             let fresh = context.is_fresh(part.coverage());
             let known = memory.intern(connection, context.source, &object.id, fresh)?;
             memory.expect(connection, part, known.0)?;
             if memory.is_loading() {
-                objects::put_new(&mut statements, &mut marks, context, object, known.0)?;
+                marks.add(part, known.0, object.hash);
+                if !news.add(known.0, object) {
+                    objects::created(&mut statements, context, object, known.0)?;
+                }
                 outcome.count(Outcome::Created);
             } else {
                 marks.put(connection, context)?;
+                news.put(connection, context.source)?;
                 outcome.count(objects::put_of(&mut statements, context, object, known)?);
             }
         }
         marks.put(connection, context)?;
+        news.put(connection, context.source)?;
         memberships::put(connection, memory, context, &self.memberships, &mut outcome)?;
         for set in &self.grant_sets {
             let fresh = context.is_fresh(Coverage::Grants(set.facet));

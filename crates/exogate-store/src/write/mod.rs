@@ -10,6 +10,7 @@ pub(crate) mod loading;
 pub(crate) mod marks;
 pub(crate) mod memberships;
 pub(crate) mod memory;
+pub(crate) mod news;
 pub(crate) mod object;
 pub(crate) mod objects;
 pub(crate) mod provisioned;

@@ -6,7 +6,7 @@ use exogate_model::value::AttributeValue;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
-use super::statements::{Before, Identity, Statements};
+use super::statements::{Identity, Statements};
 use crate::codec::{self, Part};
 use crate::error::Fault;
 use crate::rows::{GroupExchangeRow, GroupRow, MailboxRow, UserRow};
@@ -179,11 +179,10 @@ impl Object {
     pub(crate) fn store(
         &self,
         statements: &mut Statements<'_>,
-        before: Before,
         (source, oid): (i64, i64),
         json: &str,
     ) -> Result<(), Fault> {
-        let of_part = statements.of(self.part(), before)?;
+        let of_part = statements.of(self.part())?;
         let key = match &mut of_part.identity {
             Some(identity) => self.store_columns(identity, source, oid)?,
             None => oid,

@@ -5,9 +5,8 @@ use exogate_model::account::Attributes;
 use exogate_model::change::{self, AttributeChange, Happened};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::marks::Marks;
 use super::object::{Object, Prepared};
-use super::statements::{Before, Statements};
+use super::statements::Statements;
 use super::{Context, Outcome, feed, ids};
 use crate::codec::Part;
 use crate::error::Fault;
@@ -35,11 +34,11 @@ pub(crate) fn put_of(
     let part = prepared.object.part();
     let is_probably_new = is_new || context.is_fresh(part.coverage());
     if is_probably_new && add_mark(statements, context, prepared, oid)? {
-        return created(statements, Before::Perhaps, context, prepared, oid);
+        return created(statements, context, prepared, oid);
     }
     let Some(mark) = mark(connection, context.source, part, oid)? else {
         add_mark(statements, context, prepared, oid)?;
-        return created(statements, Before::Perhaps, context, prepared, oid);
+        return created(statements, context, prepared, oid);
     };
     if mark.hash == prepared.hash {
         if mark.seen_run != context.run {
@@ -50,22 +49,9 @@ pub(crate) fn put_of(
     if is_told(connection, context, part, oid, mark.first_run)? {
         announce_difference(connection, context, prepared, oid)?;
     }
-    prepared.object.store(statements, Before::Perhaps, (context.source, oid), &prepared.json)?;
+    prepared.object.store(statements, (context.source, oid), &prepared.json)?;
     see(connection, context, part, oid, &prepared.hash)?;
     Ok(Outcome::Changed)
-}
-
-/// Stores one object of which it is known that it is new; its mark waits for others.
-pub(crate) fn put_new(
-    statements: &mut Statements<'_>,
-    marks: &mut Marks,
-    context: &Context,
-    prepared: &Prepared,
-    oid: i64,
-) -> Result<(), Fault> {
-    marks.add(prepared.object.part(), oid, prepared.hash);
-    created(statements, Before::Nothing, context, prepared, oid)?;
-    Ok(())
 }
 
 /// Marks an object as seen for the first time; whether it is.
@@ -81,14 +67,14 @@ fn add_mark(
     Ok(added > 0)
 }
 
-fn created(
+/// Stores an object of which nothing is stored but perhaps a mark.
+pub(crate) fn created(
     statements: &mut Statements<'_>,
-    before: Before,
     context: &Context,
     prepared: &Prepared,
     oid: i64,
 ) -> Result<Outcome, Fault> {
-    prepared.object.store(statements, before, (context.source, oid), &prepared.json)?;
+    prepared.object.store(statements, (context.source, oid), &prepared.json)?;
     if base(prepared.object.part()).is_some() {
         announce_addition(statements.connection, context, prepared, oid)?;
     }

@@ -5,24 +5,11 @@ use rusqlite::{CachedStatement, Connection, Params};
 use crate::codec::Part;
 use crate::error::Fault;
 
-/// What is stored already where an object is to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Before {
-    /// Nothing: that is known. Needs no index.
-    Nothing,
-    /// Perhaps something.
-    Perhaps,
-}
-
-impl Before {
-    const COUNT: usize = 2;
-}
-
 /// Statements, each there once it is needed.
 pub(crate) struct Statements<'c> {
     pub(crate) connection: &'c Connection,
     mark: Option<CachedStatement<'c>>,
-    parts: [[Option<OfPart<'c>>; Part::COUNT]; Before::COUNT],
+    parts: [Option<OfPart<'c>>; Part::COUNT],
 }
 
 /// What stores an object of one part.
@@ -34,20 +21,9 @@ pub(crate) struct OfPart<'c> {
 
 /// What stores the row that identifies an object.
 pub(crate) struct Identity<'c> {
-    connection: &'c Connection,
     statement: CachedStatement<'c>,
-    key: Key,
-}
-
-/// Where the key comes from under which the attributes of an object are stored.
-#[derive(Clone, Copy)]
-enum Key {
-    /// It is the object's integer.
-    Integer,
-    /// It is the place of the row that was just added.
-    Added,
-    /// It is the place that the statement tells.
-    Told,
+    /// It tells the place of the row.
+    is_placed: bool,
 }
 
 impl<'c> Statements<'c> {
@@ -67,16 +43,16 @@ impl<'c> Statements<'c> {
     }
 
     /// Stores an object of a part over what was there.
-    pub(crate) fn of(&mut self, part: Part, before: Before) -> Result<&mut OfPart<'c>, Fault> {
-        Ok(match &mut self.parts[before as usize][part.index()] {
+    pub(crate) fn of(&mut self, part: Part) -> Result<&mut OfPart<'c>, Fault> {
+        Ok(match &mut self.parts[part.index()] {
             Some(of_part) => of_part,
-            none => none.insert(OfPart::new(self.connection, part, before)?),
+            none => none.insert(OfPart::new(self.connection, part)?),
         })
     }
 }
 
 impl<'c> OfPart<'c> {
-    fn new(connection: &'c Connection, part: Part, before: Before) -> Result<Self, Fault> {
+    fn new(connection: &'c Connection, part: Part) -> Result<Self, Fault> {
         let identity = match part {
             Part::Users => Some(
                 "INSERT INTO users (oid, source, upn, display_name, mail, disabled, sid)
@@ -116,18 +92,14 @@ impl<'c> OfPart<'c> {
             }
             Part::Cas | Part::Groups | Part::DynamicGroups | Part::GroupExchange => "",
         };
-        let (key, over) = match (part.is_placed(), before) {
-            (false, _) => (Key::Integer, ""),
-            (true, Before::Nothing) => (Key::Added, ""),
-            (true, Before::Perhaps) => (Key::Told, over),
-        };
+        let is_placed = part.is_placed();
         let identity = identity
             .map(|sql| {
                 let statement = connection.prepare_cached(&format!("{sql}{over}"))?;
-                Ok::<_, Fault>(Identity { connection, statement, key })
+                Ok::<_, Fault>(Identity { statement, is_placed })
             })
             .transpose()?;
-        let (table, column) = (part.attribute_table(), if part.is_placed() { "place" } else { "oid" });
+        let (table, column) = (part.attribute_table(), if is_placed { "place" } else { "oid" });
         let attributes = format!("INSERT OR REPLACE INTO {table} ({column}, json) VALUES (?1, ?2)");
         Ok(Self { identity, attributes: connection.prepare_cached(&attributes)? })
     }
@@ -136,22 +108,14 @@ impl<'c> OfPart<'c> {
 impl Identity<'_> {
     /// Stores the row of an object; gives the key under which its attributes are stored.
     pub(crate) fn put(&mut self, oid: i64, values: impl Params) -> Result<i64, Fault> {
-        match self.key {
-            Key::Integer => {
-                self.statement.execute(values)?;
-                Ok(oid)
-            }
-            Key::Added => {
-                self.statement.execute(values)?;
-                Ok(self.connection.last_insert_rowid())
-            }
-            Key::Told => {
-                let mut rows = self.statement.query(values)?;
-                let place = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get(0)?;
-                // It is over when it says so.
-                while rows.next()?.is_some() {}
-                Ok(place)
-            }
+        if !self.is_placed {
+            self.statement.execute(values)?;
+            return Ok(oid);
         }
+        let mut rows = self.statement.query(values)?;
+        let place = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get(0)?;
+        // It is over when it says so.
+        while rows.next()?.is_some() {}
+        Ok(place)
     }
 }
