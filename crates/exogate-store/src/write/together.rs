@@ -22,9 +22,9 @@ impl<'c> Together<'c> {
     /// Rows that one statement takes.
     pub(crate) const MOST: usize = 32;
 
-    /// `OR FAIL`, where a failure takes the transaction back anyway, saves the copies of pages that would take
-    /// back the statement alone. In `sql`, `{rows}` stands for the rows, each of which is written as `row`, with a `$` for every value
-    /// of its own. The first parameters are what all rows have in common.
+    /// In `sql`, `{rows}` stands for the rows, each of which is written as `row`, with a `$` for every value of
+    /// its own. The first parameters are what all rows have in common. `OR FAIL`, where a failure takes the
+    /// transaction back anyway, saves the copies of pages that would take back the statement alone.
     pub(crate) fn new(
         connection: &'c Connection,
         sql: &str,
