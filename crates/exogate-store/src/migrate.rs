@@ -22,6 +22,7 @@ const STEPS: &[(u32, &str)] = &[
     (7, include_str!("../migrations/0007_service.sql")),
     (8, include_str!("../migrations/0008_authors.sql")),
     (9, include_str!("../migrations/0009_places.sql")),
+    (10, include_str!("../migrations/0010_marks.sql")),
 ];
 
 /// Brings the file to the newest layout, or says why it cannot be ours.
@@ -126,7 +127,10 @@ mod tests {
                      INSERT INTO user_attributes VALUES (9, '9'), (7, 'of nobody'), (3, '3');
                      INSERT INTO mailboxes (oid, source, kind, display_name, primary_smtp)
                          VALUES (3, 1, 'UserMailbox', 'b', 'b@contoso.com');
-                     INSERT INTO mailbox_attributes VALUES (3, 'm3');",
+                     INSERT INTO mailbox_attributes VALUES (3, 'm3');
+                     INSERT INTO ids VALUES (3, 1, 'b');
+                     INSERT INTO marks (part, source, oid, hash, first_run, seen_run, read_at, changed_at)
+                         VALUES (2, 1, 3, x'02', 1, 2, 3, NULL), (1, 1, 3, x'01', 1, 2, 3, 4);",
                 )
                 .unwrap();
             if aside {
@@ -156,6 +160,16 @@ mod tests {
             let mailboxes = read("SELECT oid, json FROM mailboxes JOIN mailbox_attributes USING (place)");
             assert_eq!(mailboxes, [(3, "m3".to_owned())]);
             assert_eq!(read("SELECT count(*), '' FROM user_attributes"), [(2, String::new())]);
+            let marks = "SELECT part, concat_ws(' ', oid, hex(hash), first_run, seen_run, read_at, changed_at) FROM marks";
+            assert_eq!(read(marks), [(1, "3 01 1 2 3 4".to_owned()), (2, "3 02 1 2 3".to_owned())]);
+            // A change still dates whom it speaks of.
+            connection
+                .execute_batch(
+                    "INSERT INTO changes (source, run, at, object, id, name, learnt, happened)
+                     VALUES (1, 2, 7, 1, 'b', 'b', '{}', '{}')",
+                )
+                .unwrap();
+            assert_eq!(read("SELECT changed_at, '' FROM marks WHERE part = 2"), [(7, String::new())]);
             let mut new = Connection::open_in_memory().unwrap();
             migrate(&mut new, Path::new("state.db"), 0).unwrap();
             assert_eq!(indices(&connection), indices(&new), "aside: {aside}");
