@@ -8,6 +8,7 @@ mod index;
 mod well_known;
 
 use std::collections::HashMap;
+use std::thread;
 
 use exogate_model::trustee::{Principal, Trustee};
 
@@ -18,12 +19,32 @@ pub use index::{Index, Key};
 /// Identifiers are learnt on the way: where one row names a user by address beside an identifier,
 /// another row with that identifier and a bare display name is the same user.
 pub fn resolve_all(trustees: &[Trustee], index: &Index) -> Vec<Principal> {
-    let mut resolved: Vec<Found> = trustees.iter().map(|trustee| find(trustee, index)).collect();
+    let mut resolved = find_all(trustees, index);
     let learnt = Learnt::from(trustees, &resolved);
     for (trustee, found) in trustees.iter().zip(&mut resolved) {
         learnt.correct(trustee, found);
     }
     resolved.into_iter().map(|found| found.principal).collect()
+}
+
+/// Finds each for itself: of many, as many parts side by side as the machine has processors.
+fn find_all(trustees: &[Trustee], index: &Index) -> Vec<Found> {
+    /// Fewer are found sooner than a thread begins.
+    const WORTH_A_THREAD: usize = 1024;
+    let find_each = |part: &[Trustee]| part.iter().map(|trustee| find(trustee, index)).collect::<Vec<_>>();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let part = trustees.len().div_ceil(threads).max(WORTH_A_THREAD);
+    let mut parts = trustees.chunks(part);
+    let first = parts.next().unwrap_or_default();
+    thread::scope(|scope| {
+        let others: Vec<_> = parts.map(|part| (part, scope.spawn(move || find_each(part)))).collect();
+        let mut found = find_each(first);
+        for (part, other) in others {
+            // Who breaks down elsewhere breaks down here as well, where it is told of.
+            found.extend(other.join().unwrap_or_else(|_| find_each(part)));
+        }
+        found
+    })
 }
 
 /// How firmly a principal was found.

@@ -120,6 +120,16 @@ fn a_name_whose_only_bearer_has_another_identifier_is_nobodys() {
 }
 
 #[test]
+fn of_many_rows_each_stands_for_the_same_as_alone_and_in_its_place() {
+    let texts = ["kim@contoso.com", "Lee Gu", "Sales", "nobody", "NT AUTHORITY\\SELF"];
+    let rows: Vec<_> = (0..5_000).map(|number| trustee(texts[number * 7 % texts.len()], None)).collect();
+    let alone = texts.map(|text| resolve(&[trustee(text, None)]).remove(0));
+    for (number, principal) in resolve(&rows).iter().enumerate() {
+        assert_eq!(*principal, alone[number * 7 % texts.len()], "{number}");
+    }
+}
+
+#[test]
 fn rows_that_disagree_teach_nothing() {
     let sid = Some("S-1-5-21-7-7-7-2");
     let rows = [trustee("Robin", sid), trustee("lee@contoso.com", sid), trustee("sales@contoso.com", sid)];

@@ -1,7 +1,7 @@
 //! Grants: on a mailbox, and of a principal. Those that are gone and only wait to be settled are
 //! not there.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use exogate_model::right::Right;
 use exogate_model::trustee::Trustee;
@@ -105,17 +105,19 @@ pub(crate) fn holders(connection: &Connection, mailbox: i64) -> Result<Vec<(Righ
 /// The trustees of all grants that a run has not resolved yet, sorted.
 pub(crate) fn unresolved(connection: &Connection, source: i64, run: i64) -> Result<Vec<Trustee>, Fault> {
     // One look at all grants is quicker than a look-up for each trustee.
-    let held: HashSet<i64> = connection
-        .prepare_cached("SELECT trustee FROM grants WHERE source = ?1 AND gone_run IS NULL")?
+    let mut held: Vec<i64> = connection
+        .prepare_cached("SELECT trustee FROM grants NOT INDEXED WHERE source = ?1 AND gone_run IS NULL")?
         .query_map([source], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
+    held.sort_unstable();
+    held.dedup();
     let mut statement = connection.prepare_cached(
         "SELECT trustee, text, sid FROM trustees NOT INDEXED WHERE source = ?1 AND resolved_run <> ?2",
     )?;
     let mut rows = statement.query((source, run))?;
     let mut trustees = Vec::new();
     while let Some(row) = rows.next()? {
-        if held.contains(&row.get(0)?) {
+        if held.binary_search(&row.get(0)?).is_ok() {
             let sid: String = row.get(2)?;
             trustees.push(Trustee { text: row.get(1)?, sid: (!sid.is_empty()).then_some(sid) });
         }

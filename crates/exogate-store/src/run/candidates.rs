@@ -1,5 +1,5 @@
 //! Who may be meant by a key: one sequential scan over everybody, however many keys are asked for, in
-//! two halves at once.
+//! two halves at once, each of which needs no index.
 //!
 //! It only finds who bears a key; whom a trustee stands for is decided elsewhere.
 
@@ -127,7 +127,11 @@ impl Wanted {
     }
 
     /// Who is meant by their very id. Ids have an index, and need no scan.
-    pub(super) fn named(&self, connection: &Connection, source: i64) -> Result<Vec<Hit>, Fault> {
+    pub(super) fn named(
+        &self,
+        connection: &Connection,
+        (source, run): (i64, i64),
+    ) -> Result<Vec<Candidate>, Fault> {
         let mut hits = Vec::new();
         let mut find = connection.prepare_cached(ids::FIND)?;
         for key in self.folded.values().flatten().filter(|key| may_be_id(key)) {
@@ -139,16 +143,16 @@ impl Wanted {
                 }
             }
         }
-        Ok(hits)
+        candidates(connection, (source, run), hits)
     }
 
     /// Who bears one of them, of those that are scanned.
     pub(super) fn scan(
         &self,
         connection: &Connection,
-        source: i64,
+        (source, run): (i64, i64),
         scans: &[Scan],
-    ) -> Result<Vec<Hit>, Fault> {
+    ) -> Result<Vec<Candidate>, Fault> {
         let mut hits = Vec::new();
         for ((sql, columns), kind) in scans {
             let mut statement = connection.prepare_cached(sql)?;
@@ -167,56 +171,46 @@ impl Wanted {
                 }
             }
         }
-        Ok(hits)
+        candidates(connection, (source, run), hits)
     }
+}
 
-    /// Everybody who bears one of them, sorted: those who were found by a scan, and those who are meant
-    /// by their very id.
-    pub(super) fn candidates(
-        &self,
-        connection: &Connection,
-        (source, run): (i64, i64),
-        mut hits: Vec<Hit>,
-    ) -> Result<Vec<Candidate>, Fault> {
-        // What is kept apart from the columns of the scan is looked up once for each that was found.
-        hits.sort_unstable();
-        hits.dedup();
-        let mut ids = connection.prepare_cached("SELECT id FROM ids WHERE oid = ?1")?;
-        // The first run of a source has seen whatever is stored.
-        let is_first = !connection
-            .prepare_cached("SELECT 1 FROM runs WHERE source = ?1 AND run <> ?2")?
-            .exists((source, run))?;
-        let mut seen = connection.prepare_cached(
-            "SELECT 1 FROM marks WHERE part IN (?1, ?2) AND source = ?3 AND oid = ?4 AND seen_run = ?5",
-        )?;
-        let mut found = Vec::with_capacity(hits.len());
-        let mut last: (i64, String) = Default::default();
-        for same in hits.chunk_by_mut(|a, b| (a.oid, a.kind) == (b.oid, b.kind)) {
-            let Some(Hit { oid, kind, .. }) = same.first() else { continue };
-            let (one, other) = match kind {
-                CandidateKind::User => (1, 1),
-                CandidateKind::Mailbox => (2, 2),
-                CandidateKind::Group => (4, 6),
-            };
-            // The same person is there as a user and as a mailbox.
-            if last.0 != *oid {
-                last = (*oid, ids.query_row([oid], |row| row.get(0))?);
-            }
-            let id = &last.1;
-            let seen = is_first || seen.exists((one, other, source, oid, run))?;
-            for Hit { kind, by, key, .. } in same {
-                found.push(Candidate {
-                    key: std::mem::take(key),
-                    by: *by,
-                    kind: *kind,
-                    id: id.clone(),
-                    seen,
-                });
-            }
+/// Looks up what is kept apart from the columns of the scan, once for each that was found.
+fn candidates(
+    connection: &Connection,
+    (source, run): (i64, i64),
+    mut hits: Vec<Hit>,
+) -> Result<Vec<Candidate>, Fault> {
+    hits.sort_unstable();
+    hits.dedup();
+    let mut ids = connection.prepare_cached("SELECT id FROM ids WHERE oid = ?1")?;
+    // The first run of a source has seen whatever is stored.
+    let is_first = !connection
+        .prepare_cached("SELECT 1 FROM runs WHERE source = ?1 AND run <> ?2")?
+        .exists((source, run))?;
+    let mut seen = connection.prepare_cached(
+        "SELECT 1 FROM marks WHERE part IN (?1, ?2) AND source = ?3 AND oid = ?4 AND seen_run = ?5",
+    )?;
+    let mut found = Vec::with_capacity(hits.len());
+    let mut last: (i64, String) = Default::default();
+    for same in hits.chunk_by_mut(|a, b| (a.oid, a.kind) == (b.oid, b.kind)) {
+        let Some(Hit { oid, kind, .. }) = same.first() else { continue };
+        let (one, other) = match kind {
+            CandidateKind::User => (1, 1),
+            CandidateKind::Mailbox => (2, 2),
+            CandidateKind::Group => (4, 6),
+        };
+        // The same person is there as a user and as a mailbox.
+        if last.0 != *oid {
+            last = (*oid, ids.query_row([oid], |row| row.get(0))?);
         }
-        found.sort_unstable();
-        Ok(found)
+        let id = &last.1;
+        let seen = is_first || seen.exists((one, other, source, oid, run))?;
+        for Hit { kind, by, key, .. } in same {
+            found.push(Candidate { key: std::mem::take(key), by: *by, kind: *kind, id: id.clone(), seen });
+        }
     }
+    Ok(found)
 }
 
 /// Somebody who bears a wanted key, by the object's integer.

@@ -47,22 +47,35 @@ struct Inner {
 
 /// A batch that is on its way into the store.
 #[must_use = "what became of it is not known before it is awaited"]
-pub struct Submitted(Entered<BatchOutcome>);
+pub struct Submitted {
+    entered: Entered<BatchOutcome>,
+    bytes: usize,
+}
 
 impl Submitted {
     /// Waits until the batch takes no memory any more: it is written, if not yet for good.
     pub async fn let_go(&mut self) {
-        self.0.let_go().await;
+        self.entered.let_go().await;
+    }
+
+    /// Whether it takes no memory any more.
+    pub fn is_let_go(&mut self) -> bool {
+        self.entered.is_let_go()
+    }
+
+    /// About how much memory it takes until then.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// What came of the batch, if that is certain already. To be asked no more once it was said.
     pub fn outcome(&mut self) -> Option<Result<BatchOutcome, StoreError>> {
-        self.0.outcome()
+        self.entered.outcome()
     }
 
     /// Waits until the batch is durable, or has failed.
     pub async fn stored(self) -> Result<BatchOutcome, StoreError> {
-        self.0.done().await
+        self.entered.done().await
     }
 }
 
@@ -186,7 +199,8 @@ impl RunHandle {
             broken.store(true, Ordering::Release);
             StoreError::RunBroken { source_name }
         };
-        Ok(Submitted(self.inner.source.store().submit(bytes, work, failed).await?))
+        let entered = self.inner.source.store().submit(bytes, work, failed).await?;
+        Ok(Submitted { entered, bytes })
     }
 
     /// All objects and memberships are read, if not all rights: what needs them to be complete can be
@@ -254,20 +268,18 @@ impl RunHandle {
         }
         let [one, other] = candidates::HALVES.map(|scans| {
             let wanted = Arc::clone(&wanted);
-            self.scan(move |connection| wanted.scan(connection, source, scans))
+            self.scan(move |connection| wanted.scan(connection, (source, run), scans))
         });
-        let named = async {
-            let wanted = Arc::clone(&wanted);
-            self.read(move |connection| wanted.named(connection, source)).await
-        };
-        let (mut hits, others, named) = tokio::try_join!(one, other, named)?;
-        hits.extend(others);
-        hits.extend(named);
+        let named = self.read(move |connection| wanted.named(connection, (source, run)));
+        let (mut found, others, named) = tokio::try_join!(one, other, named)?;
+        found.extend(others);
+        found.extend(named);
+        found.sort_unstable();
         if self.inner.began_empty {
             // Of a first load, nearly all there is to store is in the log by now.
             self.inner.source.store().tidy_beside();
         }
-        self.read(move |connection| wanted.candidates(connection, (source, run), hits)).await
+        Ok(found)
     }
 
     /// Stores whom trustees stand for.

@@ -1,6 +1,6 @@
 //! One integer for every object id of a source.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use super::loading::guid;
 use crate::codec;
@@ -23,6 +23,26 @@ pub(crate) fn intern(connection: &Connection, source: i64, id: &str) -> Result<(
         .prepare_cached("INSERT INTO ids (source, id) VALUES (?1, ?2)")?
         .execute((source, codec::id(id)))?;
     Ok((connection.last_insert_rowid(), true))
+}
+
+/// The integers of many ids, one after the other.
+pub(crate) struct Ids<'c> {
+    connection: &'c Connection,
+    find: CachedStatement<'c>,
+}
+
+impl<'c> Ids<'c> {
+    pub(crate) fn new(connection: &'c Connection) -> Result<Self, Fault> {
+        Ok(Self { connection, find: connection.prepare_cached(FIND)? })
+    }
+
+    /// The integer of an id; it gets one if it has none.
+    pub(crate) fn intern(&mut self, source: i64, id: &str) -> Result<i64, Fault> {
+        match self.find.query_row((source, codec::id(id)), |row| row.get(0)).optional()? {
+            Some(oid) => Ok(oid),
+            None => Ok(intern(self.connection, source, id)?.0),
+        }
+    }
 }
 
 /// The same for an id that is probably new.

@@ -30,22 +30,19 @@ pub(crate) fn relabel(
     let seen_from = if of == Of::Seen { context.run } else { 0 };
     let kinds: Vec<&str> = kinds.iter().map(MailboxKind::recipient_type_details).collect();
     let kinds = codec::to_json("kinds of mailboxes", &kinds)?;
+    let governed = governed(connection, context, (&kinds, seen_from))?;
     let mut bearers: HashMap<String, u32> = HashMap::new();
-    each_governed(connection, context, (&kinds, seen_from), |row| {
-        *bearers.entry(text(row, 1)?.to_lowercase()).or_default() += 1;
-        Ok(())
-    })?;
+    for one in &governed {
+        *bearers.entry(one.name.to_lowercase()).or_default() += 1;
+    }
     let mut renamed: Vec<(i64, String)> = Vec::new();
-    each_governed(connection, context, (&kinds, seen_from), |row| {
-        let name = text(row, 1)?;
+    for Governed { oid, name, address, today } in governed {
         let unique = bearers.get(&name.to_lowercase()).is_none_or(|count| *count == 1);
-        let label = mailbox_label(name, text(row, 2)?, unique);
-        let today = row.get_ref(3)?.as_str_or_null().map_err(rusqlite::Error::from)?;
-        if today != Some(&label) {
-            renamed.push((row.get(0)?, label));
+        let label = mailbox_label(&name, &address, unique);
+        if today.as_ref() != Some(&label) {
+            renamed.push((oid, label));
         }
-        Ok(())
-    })?;
+    }
     drop(bearers);
     let mut changed = connection.execute(
         "UPDATE labels SET until_run = ?2 WHERE source = ?1 AND until_run IS NULL
@@ -70,12 +67,19 @@ pub(crate) fn relabel(
     Ok(changed)
 }
 
-fn each_governed(
+/// A mailbox with what its label is made of, and the label that it has.
+struct Governed {
+    oid: i64,
+    name: String,
+    address: String,
+    today: Option<String>,
+}
+
+fn governed(
     connection: &Connection,
     context: &Context,
     (kinds, seen_from): (&str, i64),
-    mut visit: impl FnMut(&Row<'_>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+) -> Result<Vec<Governed>, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT m.oid, m.display_name, m.primary_smtp,
              (SELECT label FROM labels l WHERE l.mailbox = m.oid AND l.until_run IS NULL)
@@ -83,13 +87,11 @@ fn each_governed(
          WHERE k.seen_run >= ?3 AND m.kind IN (SELECT value FROM json_each(?4))
          ORDER BY m.rowid",
     )?;
-    let mut rows = statement.query((context.source, Part::Mailboxes.number(), seen_from, kinds))?;
-    while let Some(row) = rows.next()? {
-        visit(row)?;
-    }
-    Ok(())
-}
-
-fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Fault> {
-    Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+    let governed = |row: &Row<'_>| {
+        Ok(Governed { oid: row.get(0)?, name: row.get(1)?, address: row.get(2)?, today: row.get(3)? })
+    };
+    let number = Part::Mailboxes.number();
+    Ok(statement
+        .query_map((context.source, number, seen_from, kinds), governed)?
+        .collect::<Result<_, _>>()?)
 }

@@ -11,6 +11,7 @@ use exogate_model::right::Right;
 use exogate_model::trustee::{Principal, Trustee};
 use rusqlite::{Connection, Row};
 
+use super::ids::Ids;
 use super::together::Together;
 use super::{Context, feed};
 use crate::batch::{Coverage, Facet};
@@ -341,6 +342,7 @@ pub(crate) fn resolve(
         "($, $, $)",
         &[context.run],
     )?;
+    let mut oids = Ids::new(connection)?;
     let mut news: Vec<(i64, Option<i64>, String)> = Vec::with_capacity(Together::MOST);
     for (trustee, principal) in resolved {
         let key = (context.source, &trustee.text, trustee.sid.as_deref().unwrap_or_default());
@@ -360,7 +362,7 @@ pub(crate) fn resolve(
             announce_new_principal(connection, context, number, principal)?;
         }
         let oid = match principal.id() {
-            Some(id) => Some(super::ids::intern(connection, context.source, id)?.0),
+            Some(id) => Some(oids.intern(context.source, id)?),
             None => None,
         };
         news.push((number, oid, codec::to_json("a principal", principal)?));
