@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 
 use exogate_model::clock::Clock;
 use rusqlite::{Connection, OptionalExtension};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::connection;
 use crate::error::{Fault, StoreError};
@@ -18,8 +18,11 @@ use crate::watch::{State, Watch};
 use crate::write::memory::Memory;
 use crate::writer::{self, Bond, Entry, Failure, Job, Writer};
 
-/// Jobs that may wait for the writer. Each holds a page, so this bounds memory too.
-const WAITING: usize = 24;
+/// KiB that may wait for the writer: what a run reads, and so memory. Enough for what comes in while an index is
+/// made; with more, all that waits is still to be written when everything is read.
+const WAITING: usize = 6 << 10;
+/// KiB that any job takes of that at least, so that there are not too many.
+const LEAST: usize = 8;
 /// Connections that read at once.
 const READERS: usize = 4;
 
@@ -150,7 +153,7 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit = Arc::clone(&self.inner.waiting).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let permit = self.room(0).await?;
         let (answer, outcome) = oneshot::channel();
         self.send(move |writer| {
             // Nobody listening is fine.
@@ -199,7 +202,7 @@ impl Store {
         work: impl Fn(&Connection, &mut Memory, i64) -> Result<T, Fault> + Send + 'static,
         failed: impl FnOnce(Failure) -> StoreError + Send + 'static,
     ) -> Result<Entered<T>, StoreError> {
-        let permit = Arc::clone(&self.inner.waiting).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let permit = self.room(if let Bond::Shared(bytes) = bond { bytes } else { 0 }).await?;
         let (keep, kept) = mpsc::channel();
         let (hold, held) = oneshot::channel::<()>();
         let (answer, outcome) = oneshot::channel();
@@ -218,6 +221,13 @@ impl Store {
         }))?;
         let nudge = (bond != Bond::Own).then(|| self.clone());
         Ok(Entered { nudge, held, outcome, kept })
+    }
+
+    /// Waits until there is room for so many bytes before the writer.
+    async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, StoreError> {
+        let size = (bytes / 1024).clamp(LEAST, WAITING);
+        let room = Arc::clone(&self.inner.waiting).acquire_many_owned(size as u32).await;
+        room.map_err(|_| StoreError::Closed)
     }
 
     /// Has the writer do something when it comes to it.
@@ -317,8 +327,15 @@ pub(crate) struct Entered<T> {
 impl<T> Entered<T> {
     /// Waits until it is out of memory: written, if not yet for good.
     pub(crate) async fn let_go(&mut self) {
-        // Nothing is ever sent: it ends with the work that holds the other end.
-        let _ = (&mut self.held).await;
+        // Nothing is ever sent: it ends with the work that holds the other end. Once it has, it must not be asked again.
+        if !self.is_let_go() {
+            let _ = (&mut self.held).await;
+        }
+    }
+
+    /// Whether it is out of memory: written, if not yet for good.
+    pub(crate) fn is_let_go(&mut self) -> bool {
+        !matches!(self.held.try_recv(), Err(oneshot::error::TryRecvError::Empty))
     }
 
     /// What came of it, if that is certain already.

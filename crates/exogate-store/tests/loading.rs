@@ -179,7 +179,7 @@ async fn indices_are_made_one_by_one_while_others_read_on() {
         let left = aside(&first);
         assert!(left.iter().all(|name| !name.starts_with("users")), "{left:?}");
         assert!(left.iter().any(|name| name.starts_with("mailboxes")), "{left:?}");
-        assert!(left.iter().any(|name| name.starts_with("marks")), "{left:?}");
+        assert!(left.iter().any(|name| name.starts_with("ids")), "{left:?}");
         let bench = Bench::new();
         let (_kept, run, source) = if kills {
             for name in ["state.db", "state.db-wal"] {

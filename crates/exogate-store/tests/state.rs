@@ -220,6 +220,36 @@ async fn a_name_that_comes_to_stand_for_somebody_else_moves_the_right() {
     assert_eq!(source.grants_of_principals(vec!["u2".into()]).await.unwrap().len(), 1);
 }
 
+/// Read twice before either answer was stored: the later one says what is there.
+#[tokio::test]
+async fn of_two_readings_of_one_mailbox_in_a_batch_the_later_one_counts() {
+    for was_read_before in [false, true] {
+        let bench = Bench::new();
+        let source = bench.source().await;
+        if was_read_before {
+            aggregate(&source, support()).await;
+            bench.clock.forward(7200);
+        }
+        let both = ["u1@contoso.com", "u3@contoso.com"].map(|text| allow(Right::FullAccess, text));
+        let mut batch = support();
+        batch.grant_sets = vec![
+            set("m1", both.to_vec()),
+            set("m2", vec![allow(Right::FullAccess, "u2@contoso.com")]),
+            set("m1", vec![allow(Right::FullAccess, "u3@contoso.com")]),
+        ];
+        aggregate(&source, batch).await;
+        let mut there = Vec::new();
+        for mailbox in ["m1", "m2"] {
+            for stored in source.grants_of_mailbox(mailbox).await.unwrap() {
+                if stored.facet == Facet::MailboxPermission {
+                    there.push(format!("{mailbox} {}", stored.grant.trustee.text));
+                }
+            }
+        }
+        assert_eq!(there, ["m1 u3@contoso.com", "m2 u2@contoso.com"], "read before: {was_read_before}");
+    }
+}
+
 #[tokio::test]
 async fn inherited_and_system_grants_are_kept_and_are_no_news() {
     let bench = Bench::new();

@@ -98,13 +98,14 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
-    /// Batches of one stream that may be in memory at once; each is a page.
-    const HELD: usize = 8;
+    /// Bytes of one stream that may be in memory at once: some four pages.
+    const HELD: usize = 4 << 20;
 
     /// Adds one; waits until the oldest is out of memory if these are enough.
     pub async fn add(&mut self, submitted: Submitted) -> Result<(), StoreError> {
         self.held.push_back(submitted);
-        while self.held.len() > Self::HELD
+        while (self.held.iter().map(Submitted::bytes).sum::<usize>() > Self::HELD
+            || self.held.front_mut().is_some_and(Submitted::is_let_go))
             && let Some(mut oldest) = self.held.pop_front()
         {
             oldest.let_go().await;
@@ -117,6 +118,18 @@ impl UnderWay {
             }
         }
         Ok(())
+    }
+
+    /// Whether the store has yet to come to what was added last.
+    pub fn is_behind(&mut self) -> bool {
+        self.held.back_mut().is_some_and(|last| !last.is_let_go())
+    }
+
+    /// Waits until the store has come to what was added last.
+    pub async fn caught_up(&mut self) {
+        if let Some(last) = self.held.back_mut() {
+            last.let_go().await;
+        }
     }
 
     /// Waits for all of them.

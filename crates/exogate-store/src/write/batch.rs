@@ -71,6 +71,8 @@ impl PreparedBatch {
         let context = &context.learning(self.learnt);
         let mut outcome = BatchOutcome::default();
         memory.admit(connection, context.run)?;
+        // Not after the last batch, which its stream waits for.
+        memory.make_due(connection)?;
         let mut statements = Statements::new(connection);
         let mut marks = Marks::default();
         let mut news = News::default();
@@ -94,11 +96,12 @@ impl PreparedBatch {
         marks.put(connection, context)?;
         news.put(connection, context.source)?;
         memberships::put(connection, memory, context, &self.memberships, &mut outcome)?;
+        let mut sets = Vec::with_capacity(self.grant_sets.len());
         for set in &self.grant_sets {
             let fresh = context.is_fresh(Coverage::Grants(set.facet));
-            let (mailbox, _) = memory.intern(connection, context.source, &set.mailbox, fresh)?;
-            grants::put_set(connection, memory, context, mailbox, set, &mut outcome)?;
+            sets.push((memory.intern(connection, context.source, &set.mailbox, fresh)?.0, set));
         }
+        grants::put_sets(connection, memory, context, &sets, &mut outcome)?;
         grants::put_rows(connection, memory, context, &self.grants, &mut outcome)?;
         if let Some(checkpoint) = &self.checkpoint {
             set_checkpoint(connection, context.run, &self.stream, checkpoint)?;
@@ -120,8 +123,6 @@ impl PreparedBatch {
                 outcome.changed as i64,
                 outcome.unchanged as i64,
             ))?;
-        drop(statements);
-        memory.advance(connection)?;
         Ok(outcome)
     }
 }

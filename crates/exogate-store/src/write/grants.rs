@@ -1,5 +1,7 @@
 //! Grants as they are read: whole facets of single mailboxes, or pages of a tenant-wide listing.
 
+use std::collections::BTreeSet;
+
 use exogate_model::grant::Grant;
 use exogate_model::right::Right;
 use exogate_model::trustee::Trustee;
@@ -12,45 +14,65 @@ use crate::batch::{BatchOutcome, Coverage, Facet, GrantRow, GrantSet};
 use crate::codec;
 use crate::error::Fault;
 
-/// Stores all grants of one facet of one mailbox; what is not among them is gone.
-pub(crate) fn put_set(
+/// Stores whole facets of mailboxes, each given with the integer of its mailbox; what is not among the grants of
+/// one is gone.
+pub(crate) fn put_sets(
     connection: &Connection,
     memory: &mut Memory,
     context: &Context,
-    mailbox: i64,
-    set: &GrantSet,
+    sets: &[(i64, &GrantSet)],
     outcome: &mut BatchOutcome,
 ) -> Result<(), Fault> {
-    let facet = codec::facet_number(set.facet);
-    settle_grants::announce_returned(connection, context, mailbox, set.facet, |grant| {
-        set.grants
-            .iter()
-            .any(|(right, trustee, deny, inherited)| is_of(grant, right, trustee, (*deny, *inherited)))
-    })?;
-    // Gone until seen: also what an earlier reading of this very run saw.
-    connection
-        .prepare_cached(
-            "UPDATE grants SET gone_run = ?3 WHERE mailbox = ?1 AND facet = ?2 AND gone_run IS NULL",
-        )?
-        .execute((mailbox, facet, context.run))?;
-    let fresh = context.is_fresh(Coverage::Grants(set.facet));
-    let mut keys = Vec::with_capacity(set.grants.len());
-    for (right, trustee, deny, inherited) in &set.grants {
-        let trustee = memory.trustee(connection, context.source, trustee)?;
-        let key = (mailbox, facet, right.name(), trustee, *deny, *inherited);
-        if fresh {
-            keys.push(key);
-        } else {
-            outcome.count(put(connection, context, key)?);
+    let mut keys = Vec::new();
+    let mut read = BTreeSet::new();
+    for (mailbox, set) in sets {
+        let facet = codec::facet_number(set.facet);
+        if !read.insert((*mailbox, facet)) {
+            // Read twice: what the first reading saw has to be stored before it can be gone.
+            put_new(connection, context, std::mem::take(&mut keys), outcome)?;
+        }
+        settle_grants::announce_returned(connection, context, *mailbox, set.facet, |grant| {
+            set.grants
+                .iter()
+                .any(|(right, trustee, deny, inherited)| is_of(grant, right, trustee, (*deny, *inherited)))
+        })?;
+        // Gone until seen: also what an earlier reading of this very run saw.
+        connection
+            .prepare_cached(
+                "UPDATE grants SET gone_run = ?3 WHERE mailbox = ?1 AND facet = ?2 AND gone_run IS NULL",
+            )?
+            .execute((mailbox, facet, context.run))?;
+        let fresh = context.is_fresh(Coverage::Grants(set.facet));
+        for (right, trustee, deny, inherited) in &set.grants {
+            let trustee = memory.trustee(connection, context.source, trustee)?;
+            let key = (*mailbox, facet, right.name(), trustee, *deny, *inherited);
+            if fresh {
+                keys.push(key);
+            } else {
+                outcome.count(put(connection, context, key)?);
+            }
         }
     }
     put_new(connection, context, keys, outcome)?;
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO facet_reads (mailbox, facet, source, run, read_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute((mailbox, facet, context.source, context.run, context.now))?;
+    note_read(connection, context, read)
+}
+
+/// Notes that these facets of mailboxes were read.
+fn note_read(connection: &Connection, context: &Context, read: BTreeSet<(i64, i64)>) -> Result<(), Fault> {
+    if read.is_empty() {
+        return Ok(());
+    }
+    let read: Vec<_> = read.into_iter().collect();
+    let mut notes = Together::new(
+        connection,
+        "INSERT OR REPLACE INTO facet_reads (mailbox, facet, source, run, read_at) VALUES {rows}",
+        "($, $, ?1, ?2, ?3)",
+        &[context.source, context.run, context.now],
+    )?;
+    notes.put(&read, |(mailbox, facet), values| {
+        values.add(mailbox)?;
+        values.add(facet)
+    })?;
     Ok(())
 }
 

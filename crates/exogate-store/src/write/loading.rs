@@ -18,21 +18,18 @@ use crate::codec::{self, Part};
 use crate::error::Fault;
 
 /// The indices that are set aside, and the parts of the state that bring nearly all there is in them.
-const ASIDE: [(&str, &[Part]); 8] = [
+const ASIDE: [(&str, &[Part]); 7] = [
     ("users_by_oid", &[Part::Users]),
     ("users_by_upn", &[Part::Users]),
     ("mailboxes_by_oid", &[Part::Mailboxes]),
     ("mailboxes_by_address", &[Part::Mailboxes]),
     ("cas_attributes_by_oid", &[Part::Cas]),
     ("ids_by_id", &[Part::Users, Part::Mailboxes]),
-    ("marks_by_oid", &[Part::Users, Part::Mailboxes]),
     // With the groups come their members.
     ("memberships_by_member", &[Part::Groups]),
 ];
 /// Beside the indices that are aside, as long as the loading is under way.
 const UNDER_WAY: &str = "loading";
-/// Batches that are written before the next index that is due is made, if the writer is never idle.
-const BETWEEN: usize = 16;
 /// Ids that are remembered at most: some sixteen MiB, and sorting them takes no more.
 const MOST: usize = 400_000;
 
@@ -49,8 +46,6 @@ pub(crate) struct Loading {
     complete: Vec<Part>,
     /// Indices that little will come into any more.
     due: VecDeque<&'static str>,
-    /// Batches that were written since one was made.
-    since: usize,
 }
 
 /// Sets the indices aside for a run that begins, if nothing is stored yet.
@@ -75,7 +70,7 @@ pub(crate) fn begin(connection: &Connection, run: i64) -> Result<Option<Loading>
     // As long as this is there, nobody else has written anything: also when all of them are made.
     connection.execute("INSERT INTO indices_aside (name, sql) VALUES (?1, '')", [UNDER_WAY])?;
     let (guids, texts, stored, complete, due) = Default::default();
-    Ok(Some(Loading { run, guids, texts, stored, complete, due, since: 0 }))
+    Ok(Some(Loading { run, guids, texts, stored, complete, due }))
 }
 
 /// Whether a loading is under way, or was when a process was killed.
@@ -138,14 +133,7 @@ impl Loading {
 
     /// Makes one index that is due.
     pub(crate) fn make_due(&mut self, connection: &Connection) -> Result<(), Fault> {
-        self.since = 0;
         self.due.pop_front().map_or(Ok(()), |name| make(connection, name))
-    }
-
-    /// To be called with each batch: now and then makes an index that is due.
-    pub(crate) fn advance(&mut self, connection: &Connection) -> Result<(), Fault> {
-        self.since += 1;
-        if self.since > BETWEEN { self.make_due(connection) } else { Ok(()) }
     }
 
     /// The integer of an id; it gets one if it has none. Says whether it is new.

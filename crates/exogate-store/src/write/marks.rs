@@ -28,6 +28,8 @@ impl Marks {
         if self.0.is_empty() {
             return Ok(());
         }
+        // In the order of the table.
+        self.0.sort_unstable_by_key(|mark| (mark.part.number(), mark.oid));
         let mut together = Together::new(
             connection,
             "INSERT OR FAIL INTO marks (part, source, oid, hash, first_run, seen_run, read_at) VALUES {rows}",

@@ -108,11 +108,6 @@ impl Memory {
         }
     }
 
-    /// To be called with each batch, at its end.
-    pub(crate) fn advance(&mut self, connection: &Connection) -> Result<(), Fault> {
-        self.loading.as_mut().map_or(Ok(()), |loading| loading.advance(connection))
-    }
-
     /// Whether an index that was set aside is due.
     pub(crate) fn has_due(&self) -> bool {
         self.loading.as_ref().is_some_and(Loading::has_due)

@@ -38,7 +38,8 @@ impl<'b> News<'b> {
                 "($, ?1, $, $, $, $, $)",
                 &[source],
             )?;
-            put_placed(connection, identities, "user_attributes", &self.users, |user, values| {
+            let sql = "INSERT OR REPLACE INTO user_attributes (place, json) VALUES {rows}";
+            put_placed(connection, identities, sql, &self.users, |user, values| {
                 values.add(&user.upn)?;
                 values.add(&user.display_name)?;
                 values.add(&user.mail)?;
@@ -56,7 +57,8 @@ impl<'b> News<'b> {
                 "($, ?1, $, $, $, $, $, $, $, $, $)",
                 &[source],
             )?;
-            put_placed(connection, identities, "mailbox_attributes", &self.mailboxes, |mailbox, values| {
+            let sql = "INSERT OR REPLACE INTO mailbox_attributes (place, json) VALUES {rows}";
+            put_placed(connection, identities, sql, &self.mailboxes, |mailbox, values| {
                 values.add(mailbox.kind.recipient_type_details())?;
                 values.add(&mailbox.display_name)?;
                 values.add(&mailbox.primary_smtp)?;
@@ -76,12 +78,11 @@ impl<'b> News<'b> {
 fn put_placed<'c, R>(
     connection: &'c Connection,
     mut identities: Together<'c>,
-    attributes: &str,
+    attributes: &'static str,
     rows: &[New<'_, R>],
     give: impl Fn(&R, &mut Values<'_, 'c>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let sql = format!("INSERT OR REPLACE INTO {attributes} (place, json) VALUES {{rows}}");
-    let mut attributes = Together::new(connection, &sql, "($, $)", &[])?;
+    let mut attributes = Together::new(connection, attributes, "($, $)", &[])?;
     for together in rows.chunks(Together::MOST) {
         identities.put(together, |(oid, row, _), values| {
             values.add(oid)?;

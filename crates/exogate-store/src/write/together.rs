@@ -1,8 +1,16 @@
 //! Several rows stored with one statement: that costs half of what it costs one by one.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use rusqlite::{CachedStatement, Connection, ToSql};
 
 use crate::error::Fault;
+
+thread_local! {
+    /// The texts of statements, which are long: by what they were made of, and for how many rows.
+    static WRITTEN: RefCell<HashMap<(&'static str, &'static str, usize), String>> = RefCell::default();
+}
 
 /// A statement for several rows, and the same for a single one.
 pub(crate) struct Together<'c> {
@@ -27,13 +35,17 @@ impl<'c> Together<'c> {
     /// transaction back anyway, saves the copies of pages that would take back the statement alone.
     pub(crate) fn new(
         connection: &'c Connection,
-        sql: &str,
-        row: &str,
+        sql: &'static str,
+        row: &'static str,
         common: &[i64],
     ) -> Result<Self, Fault> {
         let prepare = |rows: usize| -> Result<_, Fault> {
-            let mut statement =
-                connection.prepare_cached(&sql.replace("{rows}", &written(row, common.len(), rows)))?;
+            let mut statement = WRITTEN.with_borrow_mut(|known| {
+                let text = known
+                    .entry((sql, row, rows))
+                    .or_insert_with(|| sql.replace("{rows}", &written(row, common.len(), rows)));
+                connection.prepare_cached(text)
+            })?;
             let mut values = Values { statement: &mut statement, next: 1 };
             common.iter().try_for_each(|value| values.add(value))?;
             Ok(statement)

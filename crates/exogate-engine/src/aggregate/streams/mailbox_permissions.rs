@@ -36,7 +36,7 @@ pub(super) async fn read(work: &Work, links: &mut Links) -> Result<(), StreamErr
     let mut arriving = links.arriving.take();
     loop {
         let answers = match &mut arriving {
-            Some(mailboxes) if asking.waiting() < PAGE => {
+            Some(mailboxes) if asking.queued() < PAGE => {
                 tokio::select! {
                     mailbox = work.or_stop(mailboxes.recv()) => {
                         match mailbox? {

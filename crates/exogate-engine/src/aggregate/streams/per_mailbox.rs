@@ -27,7 +27,7 @@ pub(super) type Ask =
 
 /// Calls that wait at the gate beside those under way, so that it is never idle.
 const AHEAD: usize = 3;
-/// Answers stored at once, where they come faster than they are stored.
+/// Answers stored at once at most, where they come faster than they are stored.
 const TOGETHER: usize = 256;
 /// After so many mailboxes that could not be read, the tenant is not asked on.
 const PATIENCE: usize = 20;
@@ -49,6 +49,9 @@ pub(super) struct Asking<'a> {
     hasher: RandomState,
     under_way: JoinSet<Answered>,
     position: Checkpoint,
+    /// Answers that wait until the store has come to those before them: many are stored with less effort
+    /// together. Whoever breaks off asks for them again.
+    waiting: Vec<GrantSet>,
     storing: UnderWay,
     gone: u64,
     failures: Vec<(String, StreamError)>,
@@ -66,6 +69,7 @@ impl<'a> Asking<'a> {
             hasher: RandomState::new(),
             under_way: JoinSet::new(),
             position,
+            waiting: Vec::new(),
             storing: UnderWay::default(),
             gone: 0,
             failures: Vec::new(),
@@ -82,21 +86,29 @@ impl<'a> Asking<'a> {
     }
 
     /// How many wait for their turn.
-    pub fn waiting(&self) -> usize {
+    pub fn queued(&self) -> usize {
         self.queue.len()
     }
 
     /// Whether nothing waits and nothing is under way.
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.under_way.is_empty()
+        self.queue.is_empty() && self.under_way.is_empty() && self.waiting.is_empty()
     }
 
-    /// Sends as many questions as make sense, waits for an answer and takes all that came;
-    /// nothing where nothing is under way. May be dropped while it waits.
+    /// Sends as many questions as make sense, waits for an answer and takes all that came; nothing
+    /// where the store can take those that came before. May be dropped while it waits.
     pub async fn answers(&mut self) -> Result<Answers, StreamError> {
         self.send();
         let mut answers = Vec::new();
-        let Some(first) = self.work.or_stop(self.under_way.join_next()).await? else {
+        let (are_waiting, are_asked) = (!self.waiting.is_empty(), !self.under_way.is_empty());
+        let first = async {
+            tokio::select! {
+                first = self.under_way.join_next(), if are_asked => first,
+                () = self.storing.caught_up(), if are_waiting => None,
+                else => None,
+            }
+        };
+        let Some(first) = self.work.or_stop(first).await? else {
             return Ok(Answers(answers));
         };
         answers.push(first);
@@ -108,11 +120,24 @@ impl<'a> Asking<'a> {
         Ok(Answers(answers))
     }
 
-    /// Stores answers. Not to be dropped half-way.
+    /// Stores answers, with those that come while the store is behind. Not to be dropped half-way.
     pub async fn store(&mut self, answers: Answers) -> Result<(), StreamError> {
         // The gate has room again: fill it before the answers are stored.
         self.send();
-        let mut batch = Batch { stream: self.work.stream().to_owned(), ..Batch::default() };
+        let taken = self.take(answers);
+        self.work.progress().set(self.position.pages, self.position.objects);
+        if taken.is_ok() && self.storing.is_behind() && self.waiting.len() < TOGETHER {
+            return Ok(());
+        }
+        let grant_sets = std::mem::take(&mut self.waiting);
+        let (stream, checkpoint) = (self.work.stream().to_owned(), Some(self.position.clone()));
+        let batch = Batch { stream, checkpoint, grant_sets, ..Batch::default() };
+        let submitted = self.work.submit(batch, Vec::new()).await?;
+        self.storing.add(submitted).await?;
+        taken
+    }
+
+    fn take(&mut self, answers: Answers) -> Result<(), StreamError> {
         for done in answers.0 {
             let (mailbox, answer) = done.map_err(|fault| StreamError::Broken(fault.to_string()))?;
             self.position.pages += 1;
@@ -120,15 +145,11 @@ impl<'a> Asking<'a> {
                 Ok(grants) => {
                     self.position.objects += 1;
                     let (mailbox, facet) = (mailbox.key, self.facet);
-                    batch.grant_sets.push(GrantSet { mailbox, facet, grants });
+                    self.waiting.push(GrantSet { mailbox, facet, grants });
                 }
-                Err(error) => self.failed(mailbox, error, &mut batch)?,
+                Err(error) => self.failed(mailbox, error)?,
             }
         }
-        batch.checkpoint = Some(self.position.clone());
-        let submitted = self.work.submit(batch, Vec::new()).await?;
-        self.storing.add(submitted).await?;
-        self.work.progress().set(self.position.pages, self.position.objects);
         Ok(())
     }
 
@@ -161,18 +182,13 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn failed(
-        &mut self,
-        mailbox: MailboxRef,
-        error: StreamError,
-        batch: &mut Batch,
-    ) -> Result<(), StreamError> {
+    fn failed(&mut self, mailbox: MailboxRef, error: StreamError) -> Result<(), StreamError> {
         match &error {
             // Found neither here nor by its own cmdlet: it is gone, and its rights with it.
             StreamError::Wire(wire) if wire.is_not_found() => {
                 self.gone += 1;
                 let (mailbox, facet) = (mailbox.key, self.facet);
-                batch.grant_sets.push(GrantSet { mailbox, facet, grants: Vec::new() });
+                self.waiting.push(GrantSet { mailbox, facet, grants: Vec::new() });
                 return Ok(());
             }
             StreamError::Wire(wire) if !ends_all(wire) => {}
